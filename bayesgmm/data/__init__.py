@@ -1,0 +1,1 @@
+"""What comes in: one table, checked once, and the affine map to the units engines work in."""

@@ -1,0 +1,235 @@
+"""The door for data: any table of numbers becomes one checked, named, immutable ``Dataset``."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..numerics.rows import Rows, chunk_rows
+from .affine import Affine
+
+
+class DataWarning(UserWarning):
+    """The data are usable but hold something the user should know."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A checked table of numbers.
+
+    Attributes:
+        values: rows in the user's units, (N, D), float32 or float64.
+        names: column names, D strings.
+        named: whether the names came with the data.
+    """
+
+    values: np.ndarray
+    names: tuple[str, ...]
+    named: bool = False
+
+    @classmethod
+    def from_array(cls, data: Any, names: Sequence[str] | None = None) -> "Dataset":
+        """Check a table and keep its column names.
+
+        Args:
+            data: rows (N, D): a NumPy or JAX array, nested lists, or any data frame that
+                narwhals reads (pandas, polars, pyarrow, ...).
+            names: column names, D strings; taken from the frame when not given.
+
+        Returns:
+            The data set. Integers become float64; float32 stays float32.
+
+        Raises:
+            ValueError: not two-dimensional, empty, complex, not finite, or without any spread.
+            TypeError: entries that are not numbers.
+        """
+        values, found = read_table(data)
+        given = tuple(map(str, names)) if names is not None else found
+        if given is not None and len(given) != values.shape[1]:
+            raise ValueError(
+                f"Expected one name per column, {values.shape[1]} of them, got {len(given)}: "
+                f"{list(given)}. Pass as many names as columns."
+            )
+        labels = given or tuple(f"x{j}" for j in range(values.shape[1]))
+        check_spread(values, labels)
+        return cls(values, labels, named=given is not None)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows, N."""
+        return self.values.shape[0]
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns, D."""
+        return self.values.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Floating-point type in which results are handed back."""
+        return self.values.dtype
+
+    @cached_property
+    def affine(self) -> Affine:
+        """Centre and common scale of the columns."""
+        return Affine.from_values(self.values)
+
+    def scaled(self) -> np.ndarray:
+        """Return the rows in engine units, float64, (N, D)."""
+        return self.affine.forward(self.values)
+
+    def rows(self, length: int) -> Rows:
+        """Return the rows in engine units, cut into chunks of ``length``."""
+        return chunk_rows(self.scaled(), length)
+
+    def require_distinct_rows(self, n_distinct: int) -> None:
+        """Raise unless at least ``n_distinct`` different rows are present."""
+        seen: set[bytes] = set()
+        for row in np.ascontiguousarray(self.values):
+            seen.add(row.tobytes())
+            if len(seen) >= n_distinct:
+                return
+        raise ValueError(
+            f"Expected at least as many distinct rows as components, got {len(seen)} distinct "
+            f"rows for n_components={n_distinct}. Lower n_components to at most {len(seen)}."
+        )
+
+
+def read_table(data: Any) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Return the numbers of a table (N, D) and its column names, or None if it has none.
+
+    Raises:
+        ValueError: not two-dimensional, empty, complex, sparse, or not finite.
+        TypeError: entries that are not numbers.
+    """
+    table, names = _from_frame(data)
+    values = _as_float(table, names)
+    _check_shape(values)
+    _check_finite(values, names)
+    return values, names
+
+
+def _from_frame(data: Any) -> tuple[Any, tuple[str, ...] | None]:
+    if not hasattr(data, "columns") and not hasattr(data, "collect_schema"):
+        return data, None
+    import narwhals as nw
+
+    frame = nw.from_native(data, eager_or_interchange_only=False, pass_through=False)
+    if isinstance(frame, nw.LazyFrame):
+        frame = frame.collect()
+    text = [name for name, dtype in frame.schema.items() if not (dtype.is_numeric() or dtype == nw.Boolean)]
+    if text:
+        raise TypeError(
+            f"Expected numeric columns, got {text} of type "
+            f"{[str(frame.schema[name]) for name in text]}. Drop or encode these columns first."
+        )
+    all_strings = all(isinstance(name, str) for name in data.columns)
+    return frame.to_numpy(), tuple(map(str, frame.columns)) if all_strings else None
+
+
+def _as_float(table: Any, names: tuple[str, ...] | None) -> np.ndarray:
+    if hasattr(table, "toarray") and hasattr(table, "nnz"):
+        raise TypeError(
+            "Expected a dense table, got a sparse matrix. Sparse data is not supported: pass X.toarray()."
+        )
+    try:
+        values = np.asarray(table)
+    except ValueError as error:
+        raise ValueError(
+            f"Expected rows of equal length, got a ragged sequence ({error}). Make every row as long as the first."
+        ) from error
+    if np.iscomplexobj(values):
+        raise ValueError(
+            "Complex data not supported: expected real numbers, got complex ones. "
+            "Pass real and imaginary parts as two columns."
+        )
+    if values.dtype == object:
+        values = _numbers_from_objects(values)
+    if values.dtype.kind not in "biuf":
+        raise TypeError(
+            f"Expected numbers, got entries of type {values.dtype}. Drop or encode text and dates first."
+        )
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+
+
+def _numbers_from_objects(values: np.ndarray) -> np.ndarray:
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"Expected numbers, got objects that are not numbers ({error}); the argument must be "
+            "a string or a number. Drop or encode those columns first."
+        ) from error
+
+
+def _check_shape(values: np.ndarray) -> None:
+    if values.ndim != 2:
+        raise ValueError(
+            f"Expected 2D array, got {values.ndim}D array instead, shape {values.shape}. "
+            "Reshape your data: X.reshape(-1, 1) for one column, X.reshape(1, -1) for one row."
+        )
+    if values.shape[0] == 0 or values.shape[1] == 0:
+        raise ValueError(
+            f"Found array with {values.shape[0]} sample(s) and {values.shape[1]} feature(s) "
+            f"(shape={values.shape}) while a minimum of 1 is required. Pass a table with rows and columns."
+        )
+
+
+def _check_finite(values: np.ndarray, names: tuple[str, ...] | None) -> None:
+    # A sum is finite unless a cell is not (or the sum overflows): cheap first, exact second.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum()):
+            return
+    for start in range(0, len(values), 65_536):
+        bad = np.argwhere(~np.isfinite(values[start : start + 65_536]))
+        if len(bad):
+            row, column = int(bad[0, 0]) + start, int(bad[0, 1])
+            kind = "NaN" if np.isnan(values[row, column]) else "infinity"
+            where = f"column {column}" + (f" ({names[column]!r})" if names else "")
+            raise ValueError(
+                f"Input X contains {kind}: expected finite numbers, got {values[row, column]} in row "
+                f"{row}, {where}, the first such cell. Missing cells are not supported yet: drop or impute them."
+            )
+
+
+def check_spread(values: np.ndarray, names: Sequence[str]) -> None:
+    """Raise if all rows are equal; warn of constant columns."""
+    lowest, highest = values.min(0), values.max(0)
+    constant = [names[j] for j in np.flatnonzero(lowest == highest)]
+    if len(values) < 2:
+        raise ValueError(
+            f"Expected at least two rows, got 1 sample (n_samples={len(values)}). A spread cannot be learnt from one row."
+        )
+    if len(constant) == len(lowest):
+        raise ValueError(
+            f"Expected rows that differ, got {len(values)} equal rows. There is no spread to describe: check how the table was read."
+        )
+    if constant:
+        warnings.warn(
+            f"Columns {constant} are constant: they carry no information about clusters and make "
+            "covariances singular but for the regularisation. Drop them.",
+            DataWarning,
+            stacklevel=4,
+        )
+
+
+def match_columns(data: Any, names: Sequence[str], named: bool, dtype: np.dtype) -> np.ndarray:
+    """Return new rows (M, D) checked against the columns of a fit.
+
+    Raises:
+        ValueError: another number of columns, or frame columns with other names.
+    """
+    values, found = read_table(data)
+    if values.shape[1] != len(names):
+        raise ValueError(
+            f"X has {values.shape[1]} features, but this fit is expecting {len(names)} features "
+            f"as input: {list(names)}. Pass the columns the fit has seen, in the same order."
+        )
+    if named and found is not None and found != tuple(names):
+        raise ValueError(
+            f"Expected the columns {list(names)}, got {list(found)}. Select and order them as in the fit."
+        )
+    return values.astype(dtype, copy=False)

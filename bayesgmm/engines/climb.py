@@ -1,0 +1,171 @@
+r"""Expectation-maximisation as one compiled loop over B restarts (Dempster, Laird & Rubin 1977).
+
+Each turn evaluates the current parameters, then improves them. The loop ends for a restart when the
+mean log-likelihood (plus log prior, for MAP) changes by less than ``tol`` between two turns, as
+scikit-learn defines it, and then evaluates once more, so that the reported objective belongs to the
+returned parameters. A restart whose covariance turns singular keeps its last regular parameters.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from ..model.families.base import Family
+from ..model.kernel import assigned_statistics, expectation
+from ..model.mixture import Mixture, Statistics
+from ..model.weights import Dirichlet, log_normalised, log_weights_density
+from ..numerics.rows import Rows
+
+ACTIVE, FINISHING, FINISHED = 0, 1, 2
+
+
+class Objective(NamedTuple):
+    """What is maximised: nothing but the likelihood, or a posterior density.
+
+    Attributes:
+        ridge: added to covariance diagonals, in engine units; unused with a prior.
+        concentration: Dirichlet concentration of the weights; one is flat.
+        prior: conjugate prior in engine units, or None.
+    """
+
+    ridge: ArrayLike
+    concentration: ArrayLike
+    prior: Any
+
+
+class Climb(NamedTuple):
+    """State of B restarts.
+
+    Attributes:
+        mixture: current parameters, (B, ...).
+        log_likelihood: of the parameters before the last update; at the end, of the current ones, (B,).
+        log_prior: likewise, (B,).
+        turn: turns taken, ().
+        n_iter: updates made, (B,).
+        phase: active, finishing (one evaluation due) or finished, (B,).
+        converged: whether the tolerance was met, (B,).
+        collapsed: component that turned singular, or -1, (B,).
+        history: log-likelihood after each number of updates, (max_iter + 1, B); NaN where unused.
+    """
+
+    mixture: Mixture
+    log_likelihood: Array
+    log_prior: Array
+    turn: Array
+    n_iter: Array
+    phase: Array
+    converged: Array
+    collapsed: Array
+    history: Array
+
+
+def begin(family: Family, mixture: Mixture, max_iter: int) -> Climb:
+    """Return the state before the first turn; restarts that start singular are finished already."""
+    n_restarts = mixture.log_weights.shape[0]
+    singular = family.is_singular(mixture)
+    failed = singular.any(-1)
+    unknown = jnp.full(n_restarts, -jnp.inf, mixture.means.dtype)
+    return Climb(
+        mixture=mixture,
+        log_likelihood=unknown,
+        log_prior=jnp.zeros_like(unknown),
+        turn=jnp.zeros((), jnp.int32),
+        n_iter=jnp.zeros(n_restarts, jnp.int32),
+        phase=jnp.where(failed, FINISHED, ACTIVE).astype(jnp.int32),
+        converged=jnp.zeros(n_restarts, bool),
+        collapsed=jnp.where(failed, singular.argmax(-1), -1).astype(jnp.int32),
+        history=jnp.full((max_iter + 1, n_restarts), jnp.nan, mixture.means.dtype),
+    )
+
+
+@partial(jax.jit, static_argnums=0)
+def climb(
+    family: Family, objective: Objective, state: Climb, rows: Rows, tol: ArrayLike, until: ArrayLike
+) -> Climb:
+    """Take turns until every restart has finished or ``until`` turns are taken."""
+    max_iter = state.history.shape[0] - 1
+    n_rows = rows.weights.sum()
+
+    def unfinished(state: Climb) -> Array:
+        return (state.phase < FINISHED).any() & (state.turn < until)
+
+    def turn(state: Climb) -> Climb:
+        total, statistics = expectation(family, state.mixture, rows)
+        log_prior = log_prior_density(objective, state.mixture)
+        proposed = maximisation(family, objective, statistics)
+        singular = family.is_singular(proposed) | ~jnp.isfinite(proposed.means).all(-1)
+        active = state.phase == ACTIVE
+        failed = active & (singular.any(-1) | ~jnp.isfinite(total))
+        gain = (total + log_prior - state.log_likelihood - state.log_prior) / n_rows
+        met = active & ~failed & (jnp.abs(gain) < tol)
+        moved = active & ~failed
+        n_iter = state.n_iter + moved
+        ends = failed | met | (active & (n_iter >= max_iter))
+        phase = jnp.where(state.phase == FINISHING, FINISHED, jnp.where(ends, FINISHING, state.phase))
+        running = state.phase < FINISHED
+        return Climb(
+            mixture=choose(moved, proposed, state.mixture),
+            log_likelihood=jnp.where(running, total, state.log_likelihood),
+            log_prior=jnp.where(running, log_prior, state.log_prior),
+            turn=state.turn + 1,
+            n_iter=n_iter,
+            phase=phase,
+            converged=state.converged | met,
+            collapsed=jnp.where(failed, singular.argmax(-1), state.collapsed).astype(jnp.int32),
+            history=state.history.at[state.turn].set(
+                jnp.where(running, total, state.history[state.turn])
+            ),
+        )
+
+    return jax.lax.while_loop(unfinished, turn, state)
+
+
+def maximisation(family: Family, objective: Objective, statistics: Statistics) -> Mixture:
+    """Run the M-step: parameters that maximise the expected objective."""
+    # The tiny floor is scikit-learn's: an empty component keeps a finite logarithm.
+    counts = statistics.counts + 10 * jnp.finfo(statistics.counts.dtype).eps
+    log_weights = log_normalised(counts + objective.concentration - 1)
+    if objective.prior is None:
+        covariance = family.maximise(statistics, objective.ridge)
+        return Mixture(log_weights, statistics.means, covariance)
+    means, covariance = objective.prior.update(statistics).mode()
+    return Mixture(log_weights, means, covariance)
+
+
+def log_prior_density(objective: Objective, mixture: Mixture) -> Array:
+    """Return the log prior density of the parameters, (B,); zero without a prior."""
+    if objective.prior is None:
+        return jnp.zeros(mixture.log_weights.shape[0], mixture.means.dtype)
+    of_components = objective.prior.log_density(mixture.means, mixture.covariance)
+    weights = Dirichlet(objective.concentration)
+    return of_components + log_weights_density(weights, mixture.log_weights, objective.concentration)
+
+
+def choose(condition: Array, new: Mixture, old: Mixture) -> Mixture:
+    """Take ``new`` for the restarts where ``condition`` (B,) holds."""
+
+    def pick(a: Array, b: Array) -> Array:
+        return jnp.where(condition.reshape(-1, *([1] * (a.ndim - 1))), a, b)
+
+    return jax.tree.map(pick, new, old)
+
+
+@partial(jax.jit, static_argnums=0)
+def mixture_from_responsibilities(
+    family: Family, objective: Objective, responsibilities: Array, rows: Rows
+) -> Mixture:
+    """Run one M-step from responsibilities (n_chunks, K, chunk)."""
+    return maximisation(family, objective, assigned_statistics(family, responsibilities, rows))
+
+
+@partial(jax.jit, static_argnums=(0, 4))
+def mixture_from_labels(
+    family: Family, objective: Objective, labels: Array, rows: Rows, n_components: int
+) -> Mixture:
+    """Run one M-step from labels (n_chunks, chunk)."""
+    responsibilities = jax.nn.one_hot(labels, n_components, axis=1, dtype=rows.values.dtype)
+    return maximisation(family, objective, assigned_statistics(family, responsibilities, rows))

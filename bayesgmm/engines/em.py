@@ -1,0 +1,255 @@
+"""Maximum likelihood and maximum a posteriori by EM, restarts side by side in one program."""
+
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from ..data.dataset import Dataset
+from ..model.mixture import Mixture
+from ..model.resolved import Model
+from ..model.weights import is_random
+from ..numerics.precision import in_float64, to_numpy
+from ..numerics.rows import chunk_length
+from ..result import Fit, Outcome, Status
+from .climb import FINISHED, Climb, Objective, begin, climb
+from .driver import drive
+from .starts import check_start, starting_mixture
+
+RIDGE_WARNING = 1.0
+RELATIVE_RIDGE = 1e-6
+
+
+class CollapsedError(ValueError):
+    """Every restart began with a singular covariance: there is nothing to return."""
+
+
+class RegularisationWarning(UserWarning):
+    """``reg_covar`` is out of proportion to the data and was replaced."""
+
+
+@dataclass(frozen=True)
+class EM:
+    """Expectation-maximisation.
+
+    Maximises the likelihood when the specification has no priors, else the posterior density.
+
+    Attributes:
+        n_init: number of restarts, run side by side; the best is kept.
+        start: "kmeans", "k-means++", "random", "random_from_data", responsibilities (N, K), or a
+            Mixture in the data's units.
+        max_iter: most updates per restart.
+        tol: a restart ends when the mean log-likelihood per row changes by less.
+        reg_covar: added to the diagonal of covariances, in squared units of the data; not used
+            with a prior, which regularises by itself. A value larger than the total variance of
+            the data would hide every cluster; it is replaced by 1e-6 of that variance, with a
+            warning.
+        progress: whether to show a progress bar.
+
+    Raises:
+        ValueError: a setting outside its domain.
+    """
+
+    n_init: int = 1
+    start: Any = "kmeans"
+    max_iter: int = 100
+    tol: float = 1e-3
+    reg_covar: float = 1e-6
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_start(self.start)
+        _require(self.n_init >= 1, "n_init", ">= 1", self.n_init)
+        _require(self.max_iter >= 1, "max_iter", ">= 1", self.max_iter)
+        _require(self.tol >= 0, "tol", ">= 0", self.tol)
+        _require(self.reg_covar >= 0, "reg_covar", ">= 0", self.reg_covar)
+
+    @in_float64
+    def run(self, key: Array, model: Model, data: Dataset) -> Fit:
+        """Fit the model.
+
+        Args:
+            key: JAX random key; an integer seed gives the starts scikit-learn would make of it.
+            model: the resolved model.
+            data: the rows.
+
+        Returns:
+            A point Fit. ``history`` holds ``log_likelihood`` after each update of the best
+            restart, and per restart ``restart_log_likelihood``, ``restart_n_iter``,
+            ``restart_converged``, ``restart_collapsed``.
+
+        Raises:
+            ValueError: a model EM cannot serve.
+            CollapsedError: every restart began singular.
+        """
+        refuse_unsuitable(model)
+        objective = objective_of(model, self.ridge(model))
+        begun = time.perf_counter()
+        width = model.family.n_features(data.n_columns) + self.n_init * model.n_components
+        rows = jax.device_put(data.rows(chunk_length(data.n_rows, width)))
+        state = begin(model.family, self.starts(key, model, objective, data, rows), self.max_iter)
+        end, interrupted = self.climb(model, objective, state, rows)
+        return build_fit(self, model, data, end, interrupted, time.perf_counter() - begun)
+
+    def starts(
+        self, key: Array, model: Model, objective: Objective, data: Dataset, rows: Any
+    ) -> Mixture:
+        """Return the starting mixtures, (n_init, ...)."""
+        random = np.random.RandomState(int(jax.random.key_data(key)[-1]))
+        scaled = data.scaled()
+        made = [
+            starting_mixture(self.start, random, model, objective, scaled, rows)
+            for _ in range(self.n_init)
+        ]
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
+
+    def climb(
+        self, model: Model, objective: Objective, state: Climb, rows: Any
+    ) -> tuple[Climb, bool]:
+        """Run the compiled loop in slices; return the last state and whether it was interrupted."""
+
+        def advance(state: Climb, n_turns: int) -> tuple[Climb, None, int]:
+            until = np.int32(int(state.turn) + n_turns)
+            new = climb(model.family, objective, state, rows, np.float64(self.tol), until)
+            return new, None, int(new.turn) - int(state.turn)
+
+        run = drive(
+            advance,
+            state,
+            self.max_iter + 1,
+            first=16,
+            longest=self.max_iter + 1,
+            progress=self.progress,
+            label="EM",
+        )
+        return to_numpy(run.state), run.interrupted
+
+    def ridge(self, model: Model) -> float:
+        """Return the regularisation in engine units, replaced if it would swamp the data."""
+        relative = self.reg_covar / float(model.affine.scale) ** 2
+        if not model.spec.is_maximum_likelihood or relative <= RIDGE_WARNING:
+            return relative
+        warnings.warn(
+            f"reg_covar={self.reg_covar:g} is larger than the variance of the data "
+            f"({float(model.affine.scale) ** 2:g}) and would hide every cluster; "
+            f"{RELATIVE_RIDGE:g} of that variance was used instead. Pass a smaller reg_covar.",
+            RegularisationWarning,
+            stacklevel=2,
+        )
+        return RELATIVE_RIDGE
+
+
+def _require(condition: bool, name: str, domain: str, value: Any) -> None:
+    if not condition:
+        raise ValueError(f"Expected {name} {domain}, got {value!r}. Change {name}.")
+
+
+def refuse_unsuitable(model: Model) -> None:
+    """Raise, before any work, if EM cannot serve the model."""
+    weights = model.weights
+    if model.spec.is_auto or (weights is not None and weights.grows):
+        raise ValueError(
+            f"EM needs a given number of components, got n_components={model.spec.n_components!r} with "
+            f"{type(weights).__name__} weights. Give a number with bg.Dirichlet weights, or use engine=bg.NUTS()."
+        )
+    if weights is None:
+        return
+    if is_random(weights.concentration):
+        raise ValueError(
+            "EM needs a fixed concentration, got a hyperprior. Give Dirichlet(concentration=number), "
+            "or use engine=bg.NUTS()."
+        )
+    if weights.concentration < 1:
+        raise ValueError(
+            f"EM needs a Dirichlet concentration >= 1, got {weights.concentration}: below 1 the posterior "
+            "density is unbounded where a weight vanishes. Use engine=bg.NUTS() for sparse weights."
+        )
+
+
+def objective_of(model: Model, ridge: float) -> Objective:
+    """Return what EM maximises for a model."""
+    concentration = 1.0 if model.weights is None else model.weights.concentration
+    return Objective(jnp.asarray(ridge, float), jnp.asarray(concentration, float), model.prior)
+
+
+def best_restart(state: Climb) -> int:
+    """Return the restart with the highest objective, regular ones first.
+
+    Raises:
+        CollapsedError: no restart has usable parameters.
+    """
+    began_singular = (state.collapsed >= 0) & (state.n_iter == 0) & ~np.isfinite(state.log_likelihood)
+    if began_singular.all():
+        raise CollapsedError(
+            f"Component {int(state.collapsed[0])} is singular at the start, in all {len(state.n_iter)} "
+            "restarts: expected a positive-definite covariance. Increase reg_covar, lower n_components, "
+            "or use another start."
+        )
+    objective = np.where(began_singular, -np.inf, state.log_likelihood + state.log_prior)
+    regular = state.collapsed < 0
+    return int(np.argmax(np.where(regular | ~regular.any(), objective, -np.inf)))
+
+
+def build_fit(
+    engine: EM, model: Model, data: Dataset, end: Climb, interrupted: bool, seconds: float
+) -> Fit:
+    """Pick the best restart and describe the run."""
+    best = best_restart(end)
+    to_data_units = data.n_rows * data.n_columns * np.log(model.affine.scale)
+    status = status_of(engine, end, best, interrupted)
+    n_evaluated = int(end.n_iter[best]) + 1
+    return Fit(
+        model=model,
+        data=data,
+        engine=engine,
+        kind="point",
+        scaled=jax.tree.map(lambda leaf: leaf[best], end.mixture),
+        log_likelihood=end.log_likelihood[best] - to_data_units,
+        log_prior=None if model.prior is None else end.log_prior[best],
+        status=status,
+        history={
+            "log_likelihood": end.history[:n_evaluated, best] - to_data_units,
+            "restart_log_likelihood": end.log_likelihood - to_data_units,
+            "restart_n_iter": end.n_iter,
+            "restart_converged": end.converged,
+            "restart_collapsed": end.collapsed,
+            "best_restart": np.asarray(best),
+            "seconds": np.asarray(seconds),
+        },
+    )
+
+
+def status_of(engine: EM, end: Climb, best: int, interrupted: bool) -> Status:
+    """Put the end of the best restart into words."""
+    n_iter = int(end.n_iter[best])
+    if interrupted and end.phase[best] < FINISHED:
+        return Status(
+            Outcome.INTERRUPTED,
+            f"Interrupted after {n_iter} updates; the parameters reached are returned. "
+            "Continue from them with start=fit.mixture.",
+        )
+    if end.collapsed[best] >= 0:
+        return Status(
+            Outcome.COLLAPSED,
+            f"Component {int(end.collapsed[best])} collapsed after {n_iter} updates: its covariance became "
+            f"singular. The last regular parameters are returned. Increase reg_covar (now "
+            f"{engine.reg_covar:g}), lower n_components, or use a prior.",
+        )
+    if not end.converged[best]:
+        return Status(
+            Outcome.MAX_ITER,
+            f"Stopped at max_iter={engine.max_iter} before the change fell below tol={engine.tol:g}. "
+            "Increase max_iter or tol, or look at the history.",
+        )
+    return Status(
+        Outcome.CONVERGED,
+        f"Converged after {n_iter} updates (tol={engine.tol:g}); best of {engine.n_init} restarts.",
+    )
+
+

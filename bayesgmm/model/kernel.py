@@ -1,0 +1,187 @@
+r"""The one kernel: every engine's pass over the rows.
+
+For every family log w_k + log N(x | k) = <T(x), eta_k>, so a pass is two matrix products per chunk,
+L = eta T(X) and R T(X)^T, with a log-sum-exp between them. Memory is one chunk, never N x K.
+
+Two forms of the same pass:
+
+* the product form above, which squares coordinates measured from the centre of the data;
+* the residual form, which whitens x - mu_k first. It costs about twice as much and is taken when a
+  component is so tight for its distance from the centre that the product form would lose more
+  than half of the digits (``Family.tightness`` above 1 / sqrt(eps)).
+
+Mixtures carry one leading axis B here (restarts, chains); it widens the products.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.custom_derivatives import SymbolicZero
+
+from ..numerics.rows import Rows
+from .families.base import Family, log_constant
+from .mixture import Mixture, Statistics
+
+
+class Pass(NamedTuple):
+    """What one pass over the rows returns.
+
+    Attributes:
+        log_likelihood: sum over rows of log p(x), (B,).
+        statistics: moments weighted by the responsibilities, (B, K, ...).
+    """
+
+    log_likelihood: Array
+    statistics: Statistics
+
+
+def expectation(family: Family, mixture: Mixture, rows: Rows) -> Pass:
+    """Run the E-step: log-likelihood and expected statistics of B mixtures."""
+    limit = jnp.finfo(rows.values.dtype).eps ** -0.5
+    tight = jnp.any(family.tightness(mixture) * jnp.isfinite(mixture.log_weights) > limit)
+    return jax.lax.cond(
+        tight, partial(residual_pass, family), partial(product_pass, family), mixture, rows
+    )
+
+
+def product_pass(family: Family, mixture: Mixture, rows: Rows) -> Pass:
+    """Run the pass as two products with the natural parameters."""
+    n_columns = mixture.means.shape[-1]
+    total, sums = sum_features(family, family.natural(mixture), rows)
+    return Pass(total, family.statistics(sums, n_columns))
+
+
+def sum_features(family: Family, natural: Array, rows: Rows) -> tuple[Array, Array]:
+    """Return the log-likelihood (B,) and the weighted feature sums (B, K, F) of natural (B, K, F)."""
+    shape = natural.shape
+    flat = natural.reshape(-1, shape[-1])
+
+    def chunk(carry: tuple[Array, Array], rows: Rows) -> tuple[tuple[Array, Array], None]:
+        total, sums = carry
+        features = family.features(rows.values)
+        log_joint = (flat @ features).reshape(*shape[:2], -1)
+        log_density, responsibilities = normalise(log_joint, rows.weights)
+        # (F, n) times (n, BK): the long axis contracted, the wide operand first. The transposed
+        # order is a third slower in XLA's CPU matrix product.
+        flat_weights = responsibilities.reshape(flat.shape[0], -1)
+        sums += jax.lax.dot_general(features, flat_weights, (((1,), (1,)), ((), ())))
+        return (total + log_density, sums), None
+
+    start = (jnp.zeros(shape[0], natural.dtype), jnp.zeros(flat.T.shape, natural.dtype))
+    (total, sums), _ = jax.lax.scan(chunk, start, rows)
+    return total, sums.T.reshape(shape)
+
+
+def normalise(log_joint: Array, weights: Array) -> tuple[Array, Array]:
+    """Return weighted log densities summed over rows (B,) and weighted responsibilities (B, K, n)."""
+    highest = jax.lax.stop_gradient(log_joint.max(1))
+    exponentials = jnp.exp(log_joint - highest[:, None])
+    total = exponentials.sum(1)
+    log_density = jnp.log(total) + highest
+    return log_density @ weights, exponentials * (weights / total)[:, None]
+
+
+def residual_pass(family: Family, mixture: Mixture, rows: Rows) -> Pass:
+    """Run the pass on whitened residuals, which loses no digits to the centre of the data."""
+    constant = log_constant(family, mixture)
+    size = mixture.means.shape[-1]
+
+    def chunk(carry: tuple[Array, ...], rows: Rows) -> tuple[tuple[Array, ...], None]:
+        residuals = family.residuals(mixture, rows.values)
+        log_joint = constant[..., None] - (residuals**2).sum(-2) / 2
+        log_density, weights = normalise(log_joint, rows.weights)
+        first = jnp.einsum("bkn,bkdn->bkd", weights, residuals)
+        second = family.second_moment(weights, residuals)
+        new = (log_density, weights.sum(-1), first, second)
+        return jax.tree.map(jnp.add, carry, new), None
+
+    example = jax.eval_shape(lambda: chunk_zeros(family, mixture, size))
+    start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), example)
+    (total, counts, first, second), _ = jax.lax.scan(chunk, start, rows)
+    return Pass(total, family.statistics_about(mixture, counts, first, second))
+
+
+def chunk_zeros(family: Family, mixture: Mixture, size: int) -> tuple[Array, ...]:
+    """Return zeros in the shapes of the residual pass's carry."""
+    batch, n_components = mixture.log_weights.shape
+    weights = jnp.zeros((batch, n_components, 1), mixture.means.dtype)
+    residuals = jnp.zeros((batch, n_components, size, 1), mixture.means.dtype)
+    counts = weights.sum(-1)
+    return counts.sum(-1), counts, residuals[..., 0], family.second_moment(weights, residuals)
+
+
+def assigned_statistics(family: Family, responsibilities: Array, rows: Rows) -> Statistics:
+    """Return the statistics of given responsibilities, in two passes: means, then scatter.
+
+    Args:
+        family: the covariance family.
+        responsibilities: (n_chunks, K, chunk).
+        rows: the rows.
+
+    Returns:
+        Statistics with leading axes (K, ...).
+    """
+    weighted = responsibilities * rows.weights[:, None]
+    counts = weighted.sum((0, 2))
+    first = jnp.einsum("ckn,cdn->kd", weighted, rows.values)
+    means = first / (counts + 10 * jnp.finfo(counts.dtype).eps)[:, None]
+
+    def chunk(total: Array, part: tuple[Array, Array]) -> tuple[Array, None]:
+        weights, values = part
+        return total + family.second_moment(weights, values - means[..., None]), None
+
+    shape = jax.eval_shape(
+        family.second_moment, weighted[0], jnp.zeros((*means.shape, weighted.shape[-1]), means.dtype)
+    )
+    scatter, _ = jax.lax.scan(chunk, jnp.zeros(shape.shape, shape.dtype), (weighted, rows.values))
+    return Statistics(counts, means, scatter)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def log_likelihood(family: Family, natural: Array, rows: Rows) -> Array:
+    """Return sum_n log sum_k exp <T(x_n), eta_k> for natural parameters (K, F), ().
+
+    Its derivative with respect to eta is R^T T(X), the statistics of the same pass: value and
+    gradient cost one EM iteration. Stated as a JVP, so that forward mode and Hessians work too.
+    """
+    return sum_features(family, natural[None], rows)[0][0]
+
+
+def _log_likelihood_jvp(family: Family, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    natural, rows = primals
+    direction, rows_direction = tangents
+    if not all(map(is_zero, jax.tree.leaves(rows_direction, is_leaf=is_zero))):
+        return _differentiate_through(family, primals, tangents)
+    total, sums = sum_features(family, natural[None], rows)
+    return total[0], jnp.vdot(sums[0], materialise(direction))
+
+
+def _differentiate_through(family: Family, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    """Differentiate the pass itself, for the rare caller whose rows are a function of parameters."""
+    plain = jax.tree.map(materialise, tangents, is_leaf=is_zero)
+    return jax.jvp(lambda eta, rows: sum_features(family, eta[None], rows)[0][0], primals, plain)
+
+
+def is_zero(tangent: Any) -> bool:
+    """Say whether a tangent is known to be zero before anything is computed."""
+    return isinstance(tangent, SymbolicZero)
+
+
+def materialise(tangent: Any) -> Array:
+    """Return a tangent as an array."""
+    return jnp.zeros(tangent.shape, tangent.dtype) if is_zero(tangent) else tangent
+
+
+log_likelihood.defjvp(_log_likelihood_jvp, symbolic_zeros=True)
+
+
+def log_joint(family: Family, mixture: Mixture, columns: Array) -> Array:
+    """Return log w_k + log N(x | k) for columns (D, n) and a mixture (..., K), (..., K, n).
+
+    The residual form: exact for every component, however tight.
+    """
+    residuals = family.residuals(mixture, columns)
+    return log_constant(family, mixture)[..., None] - (residuals**2).sum(-2) / 2

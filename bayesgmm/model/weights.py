@@ -1,0 +1,238 @@
+r"""Priors on the mixture weights.
+
+Each is a stick-breaking prior, w_k = v_k prod_{j<k} (1 - v_j) with v_K = 1:
+
+* ``Dirichlet(alpha)``: v_k ~ Beta(alpha, (K - k) alpha), the Dirichlet's own factorisation;
+* ``SparseDirichlet(alpha)``: the same with alpha small, so that superfluous components stay empty
+  (Malsiner-Walli, Frühwirth-Schnatter & Grün 2016, Statistics and Computing 26, 303-324);
+* ``DirichletProcess(alpha)``: v_k ~ Beta(1, alpha), truncated at K (Ishwaran & James 2001, JASA 96, 161-173).
+
+One form lets every engine treat them alike. A concentration is a number or a NumPyro distribution.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.scipy.special import betaln
+from jax.typing import ArrayLike
+
+
+class WeightPrior(Protocol):
+    """A prior on weights.
+
+    Attributes:
+        concentration: a positive number, or a NumPyro distribution over positive numbers.
+        grows: whether K is only an upper bound, the number of clusters being inferred.
+    """
+
+    concentration: Any
+    grows: bool
+
+    def sticks(self, concentration: ArrayLike, n_components: int) -> tuple[Array, Array]:
+        """Return the Beta parameters (a, b) of the K - 1 sticks, (..., K - 1) each."""
+
+    def resolve(self) -> "WeightPrior":
+        """Return the prior with every default made explicit and its concentration checked."""
+
+
+@dataclass(frozen=True)
+class Dirichlet:
+    """w ~ Dirichlet(concentration, ..., concentration) with K known.
+
+    Attributes:
+        concentration: positive number, or a NumPyro distribution (hyperprior).
+    """
+
+    concentration: Any = 1.0
+    grows = False
+
+    def sticks(self, concentration: ArrayLike, n_components: int) -> tuple[Array, Array]:
+        """Return (alpha, (K - k) alpha)."""
+        return dirichlet_sticks(concentration, n_components)
+
+    def mode(self, counts: Array, concentration: ArrayLike) -> Array:
+        """Return log of (n_k + alpha - 1) normalised, (..., K)."""
+        return log_normalised(counts + concentration - 1)
+
+    def resolve(self) -> "Dirichlet":
+        """Check the concentration."""
+        return replace(self, concentration=check_concentration(self.concentration, "Dirichlet"))
+
+
+@dataclass(frozen=True)
+class SparseDirichlet:
+    """w ~ Dirichlet(alpha, ..., alpha) with alpha small: K is a bound, superfluous components empty.
+
+    Attributes:
+        concentration: positive number or NumPyro distribution; by default Gamma(1, 20), mean 0.05.
+    """
+
+    concentration: Any = None
+    grows = True
+
+    def sticks(self, concentration: ArrayLike, n_components: int) -> tuple[Array, Array]:
+        """Return (alpha, (K - k) alpha)."""
+        return dirichlet_sticks(concentration, n_components)
+
+    def resolve(self) -> "SparseDirichlet":
+        """Fill the default hyperprior and check the concentration."""
+        given = gamma(1.0, 20.0) if self.concentration is None else self.concentration
+        return replace(self, concentration=check_concentration(given, "SparseDirichlet"))
+
+
+@dataclass(frozen=True)
+class DirichletProcess:
+    """Dirichlet process with total mass alpha, its sticks truncated at ``max_components``.
+
+    Attributes:
+        concentration: positive number or NumPyro distribution; by default Gamma(2, 4), mean 0.5.
+    """
+
+    concentration: Any = None
+    grows = True
+
+    def sticks(self, concentration: ArrayLike, n_components: int) -> tuple[Array, Array]:
+        """Return (1, alpha)."""
+        alpha = jnp.asarray(concentration, float)[..., None]
+        shape = (*alpha.shape[:-1], n_components - 1)
+        return jnp.ones(shape), jnp.broadcast_to(alpha, shape)
+
+    def resolve(self) -> "DirichletProcess":
+        """Fill the default hyperprior and check the concentration."""
+        given = gamma(2.0, 4.0) if self.concentration is None else self.concentration
+        return replace(self, concentration=check_concentration(given, "DirichletProcess"))
+
+
+def gamma(shape: float, rate: float) -> Any:
+    """Return NumPyro's Gamma(shape, rate)."""
+    # Imported on use: maximum likelihood needs no NumPyro, whose import costs seconds.
+    import numpyro.distributions as dist
+
+    return dist.Gamma(shape, rate)
+
+
+def is_random(concentration: Any) -> bool:
+    """Say whether a concentration carries a hyperprior."""
+    return hasattr(concentration, "log_prob")
+
+
+def check_concentration(concentration: Any, owner: str) -> Any:
+    """Return a checked concentration: a positive float or a distribution with positive support.
+
+    Raises:
+        ValueError: not positive.
+    """
+    if is_random(concentration):
+        lower = getattr(concentration.support, "lower_bound", None)
+        if lower is None or np.any(np.asarray(lower) < 0):
+            raise ValueError(
+                f"Expected a hyperprior on positive numbers for {owner}.concentration, got "
+                f"{type(concentration).__name__}. Use for instance numpyro.distributions.Gamma(1, 20)."
+            )
+        return concentration
+    value = np.asarray(concentration)
+    if value.ndim or value.dtype.kind not in "iuf" or not (np.isfinite(value) and value > 0):
+        raise ValueError(
+            f"Expected {owner}.concentration to be a number > 0 or a NumPyro distribution, got "
+            f"{concentration!r}. Give a positive number; below 1 favours empty components."
+        )
+    return float(value)
+
+
+def dirichlet_sticks(concentration: ArrayLike, n_components: int) -> tuple[Array, Array]:
+    """Return the Beta parameters of a symmetric Dirichlet's sticks, (..., K - 1) each."""
+    alpha = jnp.asarray(concentration, float)[..., None]
+    left = jnp.arange(n_components - 1, 0, -1)
+    return jnp.broadcast_to(alpha, (*alpha.shape[:-1], n_components - 1)), alpha * left
+
+
+def log_normalised(masses: Array) -> Array:
+    """Return log of masses / their sum, (..., K)."""
+    return jnp.log(masses) - jnp.log(masses.sum(-1, keepdims=True))
+
+
+def log_sticks_to_log_weights(log_taken: Array, log_left: Array) -> Array:
+    """Return log weights (..., K) from log v_k and log (1 - v_k), (..., K - 1)."""
+    start = jnp.zeros_like(log_taken[..., :1])
+    remaining = jnp.concatenate([start, jnp.cumsum(log_left, -1)], -1)
+    return remaining + jnp.concatenate([log_taken, start], -1)
+
+
+def log_weights_density(prior: WeightPrior, log_weights: Array, concentration: ArrayLike) -> Array:
+    """Return the log density of weights on the simplex, (...).
+
+    The Beta densities of the sticks times the Jacobian prod_k 1 / (1 - sum_{j<k} w_j).
+    """
+    n_components = log_weights.shape[-1]
+    a, b = prior.sticks(concentration, n_components)
+    weights = jnp.exp(log_weights)
+    left = jnp.flip(jnp.cumsum(jnp.flip(weights, -1), -1), -1)
+    log_left = jnp.log(left)
+    log_taken = log_weights[..., :-1] - log_left[..., :-1]
+    log_rest = log_left[..., 1:] - log_left[..., :-1]
+    density = (a - 1) * log_taken + (b - 1) * log_rest - betaln(a, b) - log_left[..., :-1]
+    return density.sum(-1)
+
+
+def draw_log_weights(
+    key: Array, prior: WeightPrior, counts: Array, concentration: ArrayLike
+) -> Array:
+    """Draw log weights from their posterior given counts (..., K)."""
+    n_components = counts.shape[-1]
+    a, b = prior.sticks(concentration, n_components)
+    later = jnp.flip(jnp.cumsum(jnp.flip(counts, -1), -1), -1)[..., 1:]
+    key_taken, key_left = jax.random.split(key)
+    taken = jax.random.loggamma(key_taken, a + counts[..., :-1])
+    left = jax.random.loggamma(key_left, b + later)
+    total = jnp.logaddexp(taken, left)
+    return log_sticks_to_log_weights(taken - total, left - total)
+
+
+# Unconstrained coordinates of the sticks ---------------------------------------------------------
+#
+# logit v has exponential tails of rate a to the left and b to the right: with a small concentration
+# a superfluous component's logit wanders over a range of 1 / a. In t, with
+#     logit v = t + softplus(t) / b - softplus(-t) / a,
+# both tails have unit rate whatever the concentration, so a gradient sampler sees one scale.
+
+
+def stick_logit(t: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
+    """Return logit v at the coordinate t, (...)."""
+    t = jnp.asarray(t)
+    return t + jax.nn.softplus(t) / b - jax.nn.softplus(-t) / a
+
+
+def stick_log_density(t: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
+    """Return the log density of t when v ~ Beta(a, b), (...)."""
+    logit = stick_logit(t, a, b)
+    slope = 1 + jax.nn.sigmoid(t) / b + jax.nn.sigmoid(-jnp.asarray(t)) / a
+    of_logit = a * jax.nn.log_sigmoid(logit) + b * jax.nn.log_sigmoid(-logit) - betaln(a, b)
+    return of_logit + jnp.log(slope)
+
+
+def log_weights_from_coordinates(t: Array, a: Array, b: Array) -> Array:
+    """Return log weights (..., K) at the coordinates t (..., K - 1)."""
+    logit = stick_logit(t, a, b)
+    return log_sticks_to_log_weights(jax.nn.log_sigmoid(logit), jax.nn.log_sigmoid(-logit))
+
+
+def coordinates_from_log_weights(log_weights: Array, a: Array, b: Array) -> Array:
+    """Invert ``log_weights_from_coordinates`` by bisection, (..., K - 1)."""
+    log_left = jnp.flip(
+        jax.lax.cumlogsumexp(jnp.flip(log_weights, -1), axis=log_weights.ndim - 1), -1
+    )
+    target = log_weights[..., :-1] - log_left[..., 1:]
+
+    def halve(bounds: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+        low, high = bounds
+        middle = (low + high) / 2
+        below = stick_logit(middle, a, b) < target
+        return (jnp.where(below, middle, low), jnp.where(below, high, middle)), None
+
+    wide = jnp.full_like(target, 100.0)
+    (low, high), _ = jax.lax.scan(halve, (-wide, wide), None, length=80)
+    return (low + high) / 2

@@ -1,0 +1,1 @@
+"""Linear algebra, packed second moments, precision and chunked rows. Knows no mixture."""

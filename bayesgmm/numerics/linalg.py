@@ -1,0 +1,39 @@
+"""Triangular linear algebra on stacks of small matrices.
+
+A covariance is kept as its lower Cholesky factor ``chol`` (Sigma = chol chol^T) and a precision is
+applied by solving with that factor.
+"""
+
+import jax.numpy as jnp
+from jax import Array
+from jax.scipy.linalg import solve_triangular
+from jax.typing import ArrayLike
+
+
+def solve_lower(chol: ArrayLike, right: ArrayLike) -> Array:
+    """Solve ``chol y = right`` for stacks: chol (..., D, D), right (..., D, M)."""
+    return jnp.vectorize(
+        lambda lower, b: solve_triangular(lower, b, lower=True), signature="(d,d),(d,m)->(d,m)"
+    )(chol, right)
+
+
+def whitening(chol: ArrayLike) -> Array:
+    """Return W with ``W Sigma W^T = I``, the inverse of the lower factor, (..., D, D)."""
+    chol = jnp.asarray(chol)
+    return solve_lower(chol, jnp.broadcast_to(jnp.eye(chol.shape[-1], dtype=chol.dtype), chol.shape))
+
+
+def half_log_det(chol: ArrayLike) -> Array:
+    """Return ``log det(Sigma) / 2`` from the lower factor, (...)."""
+    return jnp.log(jnp.diagonal(jnp.asarray(chol), axis1=-2, axis2=-1)).sum(-1)
+
+
+def matvec(matrix: ArrayLike, vector: ArrayLike) -> Array:
+    """Multiply stacks: (..., D, E) times (..., E)."""
+    return jnp.einsum("...de,...e->...d", matrix, vector)
+
+
+def outer(vector: ArrayLike) -> Array:
+    """Return ``v v^T`` for a stack of vectors, (..., D, D)."""
+    vector = jnp.asarray(vector)
+    return vector[..., :, None] * vector[..., None, :]

@@ -1,0 +1,63 @@
+"""Rows of data in memory, cut into equal chunks for ``lax.scan``.
+
+A chunk is laid out (D, chunk): the long axis last. Padding rows are zero and carry weight zero.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from jax import Array
+
+# The working set of one chunk, its features in double precision, should stay in the last-level
+# cache: measured best between 8 and 16 MB on two-core machines for D from 3 to 32.
+CHUNK_BYTES = 16 * 2**20
+LONGEST_CHUNK = 32_768
+LANE = 64
+
+
+class Rows(NamedTuple):
+    """Chunked rows.
+
+    Attributes:
+        values: rows in scaled units, (n_chunks, D, chunk).
+        weights: weight of each row, zero for padding, (n_chunks, chunk).
+    """
+
+    values: np.ndarray | Array
+    weights: np.ndarray | Array
+
+
+def chunk_length(n_rows: int, n_features: int, itemsize: int = 8) -> int:
+    """Return an equal chunk length that fits the cache and wastes little padding."""
+    longest = min(LONGEST_CHUNK, max(1024, CHUNK_BYTES // (n_features * itemsize)))
+    n_chunks = -(-n_rows // longest)
+    length = -(-n_rows // n_chunks)
+    return length if n_chunks == 1 else -(-length // LANE) * LANE
+
+
+def chunk_rows(values: np.ndarray, length: int, weights: np.ndarray | None = None) -> Rows:
+    """Cut values (N, D) into chunks of ``length`` rows."""
+    n_rows, n_columns = values.shape
+    n_chunks = -(-n_rows // length)
+    out = np.zeros((n_chunks, n_columns, length), dtype=values.dtype)
+    for index, block in enumerate(_blocks(values, length)):
+        out[index, :, : len(block)] = block.T
+    return Rows(out, chunk_vector(np.ones(n_rows, values.dtype) if weights is None else weights, length))
+
+
+def chunk_vector(vector: np.ndarray, length: int) -> np.ndarray:
+    """Cut a vector (N,) into (n_chunks, length), padded with zeros."""
+    out = np.zeros(-(-len(vector) // length) * length, dtype=vector.dtype)
+    out[: len(vector)] = vector
+    return out.reshape(-1, length)
+
+
+def chunk_table(table: np.ndarray, length: int) -> np.ndarray:
+    """Cut a table (N, K) into (n_chunks, K, length), padded with zeros."""
+    return chunk_rows(table, length).values  # type: ignore[return-value]
+
+
+def _blocks(values: np.ndarray, length: int) -> Iterator[np.ndarray]:
+    for start in range(0, len(values), length):
+        yield values[start : start + length]

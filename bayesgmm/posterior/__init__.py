@@ -1,0 +1,1 @@
+"""Uses of a fit: densities, responsibilities, partitions, samples."""

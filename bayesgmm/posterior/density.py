@@ -1,0 +1,172 @@
+"""Densities and responsibilities of a mixture at rows, in blocks of one compiled shape."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.scipy.special import logsumexp
+
+from ..data.dataset import match_columns
+from ..model.families.base import Family
+from ..model.kernel import log_joint
+from ..model.mixture import Mixture, Tied
+from ..numerics.precision import in_float64
+from ..result import Fit
+
+BLOCK_BYTES = 32 * 2**20
+LONGEST_BLOCK = 8192
+
+
+def scaled_rows(fit: Fit, X: Any) -> np.ndarray:
+    """Return rows (M, D) in engine units, checked against the columns of the fit."""
+    model = fit.model
+    return model.affine.forward(match_columns(X, model.names, model.named, np.dtype(float)))
+
+
+def in_blocks(
+    function: Callable[[Array], Array], scaled: np.ndarray, bytes_per_row: int
+) -> Iterator[np.ndarray]:
+    """Apply a compiled function of columns (D, n) to blocks of rows of equal, padded length.
+
+    Yields:
+        Results with the rows along the last axis, padding cut off.
+    """
+    fitting = max(1, BLOCK_BYTES // max(bytes_per_row, 1))
+    longest = min(LONGEST_BLOCK, 2 ** int(np.log2(fitting)))
+    length = min(longest, 1 << max(len(scaled) - 1, 1).bit_length())
+    for start in range(0, len(scaled), length):
+        block = scaled[start : start + length]
+        columns = np.zeros((scaled.shape[1], length))
+        columns[:, : len(block)] = block.T
+        yield np.asarray(function(columns))[..., : len(block)]
+
+
+@partial(jax.jit, static_argnums=0)
+def log_density_at(family: Family, mixture: Mixture, columns: Array) -> Array:
+    """Return log p(x) for a point mixture, (n,)."""
+    return logsumexp(log_joint(family, mixture, columns), axis=-2)
+
+
+@partial(jax.jit, static_argnums=0)
+def log_responsibilities_at(family: Family, mixture: Mixture, columns: Array) -> Array:
+    """Return log p(k | x) for a point mixture, (K, n)."""
+    joint = log_joint(family, mixture, columns)
+    return joint - logsumexp(joint, axis=-2, keepdims=True)
+
+
+@partial(jax.jit, static_argnums=0)
+def log_densities_at(family: Family, mixtures: Mixture, columns: Array) -> Array:
+    """Return log p(x) for S mixtures, one at a time, (S, n)."""
+    return jax.lax.map(lambda one: log_density_at(family, one, columns), mixtures)
+
+
+def flat_draws(fit: Fit) -> Mixture:
+    """Return the draws of a fit with one leading axis (C S, ...); a point has one draw."""
+    n_leading = fit.log_likelihood.ndim
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[n_leading:]), fit.scaled)
+
+
+@in_float64
+def log_density(fit: Fit, X: Any) -> np.ndarray:
+    """Return the log density of rows in the data's units.
+
+    For a posterior this is the log posterior predictive density, the logarithm of the density
+    averaged over draws.
+
+    Args:
+        fit: a fit.
+        X: rows (M, D) with the columns of the fit.
+
+    Returns:
+        (M,), in the type of the fitted data.
+
+    Raises:
+        ValueError: another number of columns or other names.
+    """
+    scaled = scaled_rows(fit, X)
+    draws = flat_draws(fit)
+    n_draws = len(draws.log_weights)
+    width = 8 * n_draws + 8 * draws.means.shape[-2] * (scaled.shape[1] + 2)
+    blocks = in_blocks(partial(_log_mean_density, fit.model.family, draws), scaled, width)
+    result = np.concatenate(list(blocks)) - scaled.shape[1] * np.log(fit.model.affine.scale)
+    return result.astype(fit.model.dtype)
+
+
+def _log_mean_density(family: Family, draws: Mixture, columns: Array) -> Array:
+    densities = log_densities_at(family, draws, columns)
+    return logsumexp(densities, axis=0) - jnp.log(densities.shape[0])
+
+
+@in_float64
+def pointwise_log_likelihood(fit: Fit) -> np.ndarray:
+    """Return log p(x_n | draw) for the fitted rows, labels summed out, (C, S, N) or (N,)."""
+    scaled = fit.data.scaled()
+    draws = flat_draws(fit)
+    width = 8 * len(draws.log_weights) + 8 * draws.means.shape[-2] * (scaled.shape[1] + 2)
+    blocks = in_blocks(partial(log_densities_at, fit.model.family, draws), scaled, width)
+    values = np.concatenate(list(blocks), axis=-1)
+    values -= scaled.shape[1] * np.log(fit.model.affine.scale)
+    return values.reshape(*fit.log_likelihood.shape, len(scaled))
+
+
+@in_float64
+def log_responsibilities(fit: Fit, X: Any) -> np.ndarray:
+    """Return log p(k | x) of a point fit, (M, K), in the type of the fitted data.
+
+    Raises:
+        ValueError: a fit that is not a point, or other columns.
+    """
+    if not fit.is_point:
+        raise ValueError(
+            f"Expected a point fit, got a {fit.kind}: components of single draws have no common "
+            "labels. Use bg.partition(fit) and its membership probabilities."
+        )
+    scaled = scaled_rows(fit, X)
+    width = 8 * fit.model.n_components * (scaled.shape[1] + 2)
+    function = partial(log_responsibilities_at, fit.model.family, fit.scaled)
+    blocks = list(in_blocks(function, scaled, width))
+    return np.concatenate(blocks, axis=-1).T.astype(fit.model.dtype)
+
+
+def draw_rows(fit: Fit, n_rows: int, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+    """Draw new rows: for a posterior each row from a draw of its own.
+
+    The component is drawn first, then the row, so the cost does not grow with K.
+
+    Args:
+        fit: a fit.
+        n_rows: number of rows, M >= 1.
+        random: source of randomness.
+
+    Returns:
+        Rows (M, D) in the data's units, and the component of each within its draw (M,), the rows
+        of a point fit grouped by component as scikit-learn returns them.
+    """
+    if n_rows < 1:
+        raise ValueError(
+            f"Invalid value for 'n_samples': {n_rows}. The sampling requires at least one sample. Pass a number >= 1."
+        )
+    draws = flat_draws(fit)
+    chosen = np.sort(random.randint(len(draws.log_weights), size=n_rows))
+    weights = np.exp(draws.log_weights[chosen])
+    cumulative = np.cumsum(weights / weights.sum(1, keepdims=True), 1)
+    labels = (random.uniform(size=(n_rows, 1)) > cumulative[:, :-1]).sum(1)
+    if fit.is_point:
+        labels = np.sort(labels)
+    means = draws.means[chosen, labels]
+    noise = random.standard_normal(means.shape)
+    rows = means + _colour(draws, chosen, labels, noise)
+    return fit.model.affine.inverse(rows).astype(fit.model.dtype), labels
+
+
+def _colour(draws: Mixture, chosen: np.ndarray, labels: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Give noise (M, D) the covariance of the chosen components."""
+    (factor,) = draws.covariance
+    picked = factor[chosen] if isinstance(draws.covariance, Tied) else factor[chosen, labels]
+    if picked.ndim == 3:
+        return np.einsum("nij,nj->ni", picked, noise)
+    return noise * (picked if picked.ndim == 2 else picked[:, None])

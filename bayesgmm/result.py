@@ -1,0 +1,135 @@
+"""What comes out: ``Fit``, with its ``Status`` and ``Provenance``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from .data.dataset import Dataset
+from .model.mixture import Mixture
+from .model.resolved import Model
+
+
+class Outcome(Enum):
+    """How a run ended."""
+
+    CONVERGED = "converged"
+    MAX_ITER = "max_iter"
+    COLLAPSED = "collapsed"
+    INTERRUPTED = "interrupted"
+    COMPLETE = "complete"
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run ended, in a word and in a sentence.
+
+    Attributes:
+        outcome: the word.
+        message: what happened and what to do about it.
+    """
+
+    outcome: Outcome
+    message: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run did what was asked."""
+        return self.outcome in (Outcome.CONVERGED, Outcome.COMPLETE)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a fit comes from.
+
+    Attributes:
+        seed: the seed of the run.
+        seconds: wall time of the run, compilation included.
+        dtype: floating-point type of the arithmetic.
+        versions: versions of the packages that matter.
+        created: time of creation, ISO 8601, UTC.
+    """
+
+    seed: int
+    seconds: float
+    dtype: str
+    versions: Mapping[str, str]
+    created: str
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The result of any engine.
+
+    Attributes:
+        model: what was fitted, with every default a number.
+        data: the rows it was fitted to.
+        engine: the settings of the engine.
+        kind: a point estimate, a posterior sample, or an approximation.
+        scaled: the mixture in engine units, NumPy; leading axes () for a point, (C, S) for draws.
+        log_likelihood: log p(X | parameters) in the data's units, () or (C, S).
+        status: how the run ended.
+        log_prior: log prior density in engine units of the same parameters, where there is one.
+        history: objective per iteration and other traces of a point estimate.
+        sample_stats: statistics of the sampler, (C, S) each, by their ArviZ names.
+        counts: rows per component with labels drawn from each draw, (C, S, K); None for a point.
+        concentration: draws of the weight concentration (C, S), where it is random.
+        label_key: raw random key from which allocations are redrawn; None for a point.
+        provenance: versions, seed, time.
+    """
+
+    model: Model
+    data: Dataset
+    engine: Any
+    kind: Literal["point", "posterior", "approximation"]
+    scaled: Mixture
+    log_likelihood: np.ndarray
+    status: Status
+    log_prior: np.ndarray | None = None
+    history: Mapping[str, np.ndarray] = field(default_factory=dict)
+    sample_stats: Mapping[str, np.ndarray] = field(default_factory=dict)
+    counts: np.ndarray | None = None
+    concentration: np.ndarray | None = None
+    label_key: np.ndarray | None = None
+    provenance: Provenance | None = None
+
+    @cached_property
+    def mixture(self) -> Mixture:
+        """The mixture in the data's units and type, NumPy."""
+        affine = self.model.affine
+        mapped = Mixture(
+            self.scaled.log_weights,
+            affine.inverse(self.scaled.means),
+            self.model.family.scale_by(self.scaled.covariance, float(affine.scale)),
+        )
+        return jax.tree.map(lambda leaf: np.asarray(leaf, self.model.dtype), mapped)
+
+    @property
+    def is_point(self) -> bool:
+        """Whether this is a single parameter value."""
+        return self.kind == "point"
+
+    @property
+    def n_clusters(self) -> np.ndarray:
+        """K+, the number of components that hold at least one row, (C, S); () for a point."""
+        if self.counts is None:
+            return np.isfinite(self.scaled.log_weights).sum(-1)
+        return (self.counts > 0).sum(-1)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of free parameters of the model."""
+        return self.model.n_parameters
+
+    def __repr__(self) -> str:
+        """Say what was fitted and how it ended."""
+        shape = "" if self.is_point else f", {np.prod(self.log_likelihood.shape)} draws"
+        return (
+            f"Fit({self.kind}{shape}; {type(self.engine).__name__}, {self.model.family.name} covariance, "
+            f"K {'<=' if self.model.spec.is_auto else '='} {self.model.n_components}, "
+            f"{self.data.n_rows} rows x {self.data.n_columns} columns; {self.status.outcome.value})"
+        )
