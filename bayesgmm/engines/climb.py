@@ -124,6 +124,16 @@ def climb(
     return jax.lax.while_loop(unfinished, turn, state)
 
 
+def evaluate(
+    family: Family, objective: Objective, state: Climb, rows: Rows, tol: ArrayLike
+) -> Climb:
+    """Bring the objective of a run that was cut short up to its current parameters."""
+    cut = state.phase == ACTIVE
+    finishing = state._replace(phase=jnp.where(cut, FINISHING, state.phase))
+    end = climb(family, objective, finishing, rows, tol, state.turn + 1)
+    return end._replace(phase=jnp.where(cut, ACTIVE, end.phase))
+
+
 def maximisation(family: Family, objective: Objective, statistics: Statistics) -> Mixture:
     """Run the M-step: parameters that maximise the expected objective."""
     # The tiny floor is scikit-learn's: an empty component keeps a finite logarithm.

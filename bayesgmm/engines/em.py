@@ -17,7 +17,7 @@ from ..model.weights import is_random
 from ..numerics.precision import in_float64, to_numpy
 from ..numerics.rows import chunk_length
 from ..result import Fit, Outcome, Status
-from .climb import FINISHED, Climb, Objective, begin, climb
+from .climb import FINISHED, Climb, Objective, begin, climb, evaluate
 from .driver import drive
 from .starts import check_start, starting_mixture
 
@@ -128,7 +128,10 @@ class EM:
             progress=self.progress,
             label="EM",
         )
-        return to_numpy(run.state), run.interrupted
+        end = run.state
+        if run.interrupted:
+            end = evaluate(model.family, objective, end, rows, np.float64(self.tol))
+        return to_numpy(end), run.interrupted
 
     def ridge(self, model: Model) -> float:
         """Return the regularisation in engine units, replaced if it would swamp the data."""

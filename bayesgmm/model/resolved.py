@@ -66,10 +66,10 @@ class Model:
             f"  weights      {describe(self.weights)}",
             f"  components   {'no prior (maximum likelihood)' if self.prior is None else 'normal-inverse-Wishart'}",
         ]
-        with np.printoptions(precision=4, suppress=True, threshold=20):
-            for name, value in self.prior_in_data_units.items():
-                text = str(value).replace("\n", "\n" + " " * 37)
-                lines.append(f"{'':15}{name:20}= {text}")
+        for name, value in self.prior_in_data_units.items():
+            digits = np.array2string(value, threshold=20, formatter={"float_kind": "{:.6g}".format})
+            text = digits.replace("\n", "\n" + " " * 37)
+            lines.append(f"{'':15}{name:20}= {text}")
         return "\n".join(lines)
 
 
@@ -180,12 +180,12 @@ def check_prior(numbers: dict[str, np.ndarray], family: Family, n_columns: int) 
             f"Expected NormalInverseWishart.mean to be {n_columns} finite numbers, got shape "
             f"{numbers['mean'].shape}. Pass one number per column."
         )
-    if numbers["mean_precision"].ndim or not numbers["mean_precision"] > 0:
+    if not is_number_above(numbers["mean_precision"], 0):
         raise ValueError(
             f"Expected NormalInverseWishart.mean_precision > 0, got {numbers['mean_precision']}. "
             "It counts rows: 0.01 is weak, 1 is strong."
         )
-    if numbers["degrees_of_freedom"].ndim or not numbers["degrees_of_freedom"] > bound:
+    if not is_number_above(numbers["degrees_of_freedom"], bound):
         raise ValueError(
             f"Expected NormalInverseWishart.degrees_of_freedom > {bound:g} for {family.name} covariance in "
             f"{n_columns} columns, got {numbers['degrees_of_freedom']}. Pass a larger number."
@@ -197,13 +197,20 @@ def check_prior(numbers: dict[str, np.ndarray], family: Family, n_columns: int) 
         )
 
 
+def is_number_above(value: np.ndarray, bound: float) -> bool:
+    """Say whether a value is one finite number above a bound."""
+    return value.ndim == 0 and bool(np.isfinite(value) and value > bound)
+
+
 def is_positive_definite(scale: np.ndarray) -> bool:
     """Say whether a matrix is a covariance, or whether all variances are positive."""
     if not np.isfinite(scale).all():
         return False
     if scale.ndim < 2:
         return bool((scale > 0).all())
-    return np.allclose(scale, scale.T) and bool((np.linalg.eigvalsh(scale) > 0).all())
+    rounding = 1e-8 * np.abs(scale).max()
+    is_symmetric = np.allclose(scale, scale.T, atol=rounding)
+    return is_symmetric and bool((np.linalg.eigvalsh(scale) > 0).all())
 
 
 def scale_prior(numbers: dict[str, np.ndarray], family: Family, affine: Affine) -> Any:

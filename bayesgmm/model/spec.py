@@ -68,7 +68,8 @@ class MixtureSpec:
     def _checked_weights(self) -> Any:
         if isinstance(self.weights, str) and self.weights == "default":
             return SparseDirichlet() if self.is_auto else Dirichlet()
-        if self.weights is not None and not hasattr(self.weights, "sticks"):
+        is_class = isinstance(self.weights, type)
+        if self.weights is not None and (is_class or not hasattr(self.weights, "sticks")):
             raise ValueError(
                 f"Expected weights to be a weight prior, got {self.weights!r}. Use bg.Dirichlet, "
                 "bg.SparseDirichlet, bg.DirichletProcess, or None for no prior."

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.scipy.special import betaln
+from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
 
 
@@ -128,10 +128,14 @@ def check_concentration(concentration: Any, owner: str) -> Any:
     """
     if is_random(concentration):
         lower = getattr(concentration.support, "lower_bound", None)
-        if lower is None or np.any(np.asarray(lower) < 0):
+        is_scalar = concentration.batch_shape == concentration.event_shape == ()
+        is_positive = lower is not None and bool(np.all(np.asarray(lower) >= 0))
+        if not (is_scalar and is_positive) or concentration.support.is_discrete:
             raise ValueError(
-                f"Expected a hyperprior on positive numbers for {owner}.concentration, got "
-                f"{type(concentration).__name__}. Use for instance numpyro.distributions.Gamma(1, 20)."
+                f"Expected a hyperprior on one positive number for {owner}.concentration, got "
+                f"{type(concentration).__name__} with shape "
+                f"{concentration.batch_shape + concentration.event_shape}. "
+                "Use for instance numpyro.distributions.Gamma(1, 20)."
             )
         return concentration
     value = np.asarray(concentration)
@@ -157,9 +161,21 @@ def log_normalised(masses: Array) -> Array:
 
 def log_sticks_to_log_weights(log_taken: Array, log_left: Array) -> Array:
     """Return log weights (..., K) from log v_k and log (1 - v_k), (..., K - 1)."""
-    start = jnp.zeros_like(log_taken[..., :1])
+    start = jnp.zeros((*log_taken.shape[:-1], 1), log_taken.dtype)
     remaining = jnp.concatenate([start, jnp.cumsum(log_left, -1)], -1)
     return remaining + jnp.concatenate([log_taken, start], -1)
+
+
+def log_remainders(log_weights: Array) -> Array:
+    """Return log sum_{j>=k} w_j, what is left before stick k is broken, (..., K)."""
+    from_the_end = jnp.flip(log_weights, -1)
+    return jnp.flip(jax.lax.cumlogsumexp(from_the_end, axis=log_weights.ndim - 1), -1)
+
+
+def log_beta(a: ArrayLike, b: ArrayLike) -> Array:
+    """Return the logarithm of the beta function, (...)."""
+    # jax.scipy.special.betaln is off by up to 6e-7, with a jump where max(a, b) passes 8.
+    return gammaln(a) + gammaln(b) - gammaln(jnp.asarray(a) + b)
 
 
 def log_weights_density(prior: WeightPrior, log_weights: Array, concentration: ArrayLike) -> Array:
@@ -169,12 +185,10 @@ def log_weights_density(prior: WeightPrior, log_weights: Array, concentration: A
     """
     n_components = log_weights.shape[-1]
     a, b = prior.sticks(concentration, n_components)
-    weights = jnp.exp(log_weights)
-    left = jnp.flip(jnp.cumsum(jnp.flip(weights, -1), -1), -1)
-    log_left = jnp.log(left)
+    log_left = log_remainders(log_weights)
     log_taken = log_weights[..., :-1] - log_left[..., :-1]
     log_rest = log_left[..., 1:] - log_left[..., :-1]
-    density = (a - 1) * log_taken + (b - 1) * log_rest - betaln(a, b) - log_left[..., :-1]
+    density = (a - 1) * log_taken + (b - 1) * log_rest - log_beta(a, b) - log_left[..., :-1]
     return density.sum(-1)
 
 
@@ -196,22 +210,30 @@ def draw_log_weights(
 #
 # logit v has exponential tails of rate a to the left and b to the right: with a small concentration
 # a superfluous component's logit wanders over a range of 1 / a. In t, with
-#     logit v = t + softplus(t) / b - softplus(-t) / a,
-# both tails have unit rate whatever the concentration, so a gradient sampler sees one scale.
+#     logit v = t + softplus(t - log(1 + 1/b)) / b - softplus(-t - log(1 + 1/a)) / a,
+# both tails have unit rate, and between them, where components with rows live, the slope stays
+# between 1 and 3: a gradient sampler sees one scale whatever the concentration.
 
 
 def stick_logit(t: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
     """Return logit v at the coordinate t, (...)."""
     t = jnp.asarray(t)
-    return t + jax.nn.softplus(t) / b - jax.nn.softplus(-t) / a
+    right, left = jnp.log1p(1 / jnp.asarray(b)), jnp.log1p(1 / jnp.asarray(a))
+    return t + jax.nn.softplus(t - right) / b - jax.nn.softplus(-t - left) / a
+
+
+def stick_slope(t: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
+    """Return the derivative of ``stick_logit``, (...)."""
+    t = jnp.asarray(t)
+    right, left = jnp.log1p(1 / jnp.asarray(b)), jnp.log1p(1 / jnp.asarray(a))
+    return 1 + jax.nn.sigmoid(t - right) / b + jax.nn.sigmoid(-t - left) / a
 
 
 def stick_log_density(t: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
     """Return the log density of t when v ~ Beta(a, b), (...)."""
     logit = stick_logit(t, a, b)
-    slope = 1 + jax.nn.sigmoid(t) / b + jax.nn.sigmoid(-jnp.asarray(t)) / a
-    of_logit = a * jax.nn.log_sigmoid(logit) + b * jax.nn.log_sigmoid(-logit) - betaln(a, b)
-    return of_logit + jnp.log(slope)
+    of_logit = a * jax.nn.log_sigmoid(logit) + b * jax.nn.log_sigmoid(-logit) - log_beta(a, b)
+    return of_logit + jnp.log(stick_slope(t, a, b))
 
 
 def log_weights_from_coordinates(t: Array, a: Array, b: Array) -> Array:
@@ -222,10 +244,7 @@ def log_weights_from_coordinates(t: Array, a: Array, b: Array) -> Array:
 
 def coordinates_from_log_weights(log_weights: Array, a: Array, b: Array) -> Array:
     """Invert ``log_weights_from_coordinates`` by bisection, (..., K - 1)."""
-    log_left = jnp.flip(
-        jax.lax.cumlogsumexp(jnp.flip(log_weights, -1), axis=log_weights.ndim - 1), -1
-    )
-    target = log_weights[..., :-1] - log_left[..., 1:]
+    target = log_weights[..., :-1] - log_remainders(log_weights)[..., 1:]
 
     def halve(bounds: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
         low, high = bounds

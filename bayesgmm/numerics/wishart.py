@@ -14,6 +14,8 @@ from jax import Array
 from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
 
+from .linalg import half_log_det, solve_lower
+
 
 def log_multigamma(a: ArrayLike, size: int) -> Array:
     """Return the logarithm of the multivariate gamma function of dimension ``size``, (...)."""
@@ -75,17 +77,16 @@ def draw_raw(key: Array, degrees_of_freedom: ArrayLike, size: int, shape: tuple[
 
 def log_inverse_wishart(chol: ArrayLike, degrees_of_freedom: ArrayLike, scale: ArrayLike) -> Array:
     """Return the log density of Sigma = chol chol^T under inverse-Wishart(nu, scale), (...)."""
-    chol, scale = jnp.asarray(chol), jnp.asarray(scale)
+    chol = jnp.asarray(chol)
     size = chol.shape[-1]
     nu = jnp.asarray(degrees_of_freedom)
-    solved = jnp.linalg.solve(jnp.einsum("...ij,...kj->...ik", chol, chol), scale)
-    trace = jnp.trace(solved, axis1=-2, axis2=-1)
-    log_det = 2 * jnp.log(jnp.diagonal(chol, axis1=-2, axis2=-1)).sum(-1)
-    log_det_scale = jnp.linalg.slogdet(scale)[1]
+    # tr(Sigma^-1 S) = |chol^-1 L|^2 with S = L L^T: the squared condition number never arises.
+    lower = jnp.linalg.cholesky(scale)
+    solved = solve_lower(chol, lower)
     return (
-        nu / 2 * log_det_scale
+        nu * half_log_det(lower)
         - nu * size / 2 * jnp.log(2.0)
         - log_multigamma(nu / 2, size)
-        - (nu + size + 1) / 2 * log_det
-        - trace / 2
+        - (nu + size + 1) * half_log_det(chol)
+        - (solved**2).sum((-2, -1)) / 2
     )

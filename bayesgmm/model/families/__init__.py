@@ -18,7 +18,7 @@ def family_named(name: str) -> Family:
     Raises:
         ValueError: unknown name.
     """
-    if name not in FAMILIES:
+    if not isinstance(name, str) or name not in FAMILIES:
         raise ValueError(
             f"Expected a covariance structure out of {sorted(FAMILIES)}, got {name!r}. Choose one of these names."
         )

@@ -1,0 +1,370 @@
+"""The posterior by NumPyro's No-U-Turn sampler, chains side by side in one program.
+
+NumPyro's own kernel (``numpyro.infer.hmc.hmc``) runs under a jitted loop that returns to Python
+every few draws: it compiles once per shape of the data, shows progress and survives Ctrl-C.
+Labels are summed out while sampling and drawn afterwards, one per row and draw.
+(Hoffman & Gelman 2014, JMLR 15, 1593-1623.)
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.flatten_util import ravel_pytree
+from numpyro.distributions import biject_to
+from numpyro.infer.hmc import HMCState, hmc
+from numpyro.infer.util import potential_energy
+
+from ..data.dataset import Dataset
+from ..model.allocation import counts_and_log_likelihood, draw_keys
+from ..model.families.base import Family
+from ..model.mixture import Mixture
+from ..model.resolved import Model
+from ..model.weights import (
+    coordinates_from_log_weights,
+    is_random,
+    log_weights_from_coordinates,
+)
+from ..numerics.precision import in_float64, to_numpy
+from ..numerics.rows import Rows, chunk_length
+from ..result import Fit, Outcome, Status
+from .driver import drive
+from .numpyro_model import mixture_model, refuse_unsuitable
+from .overdispersed import floored, overdispersed_mixtures
+
+SLICE = 50
+
+
+@dataclass(frozen=True)
+class NUTS:
+    """The No-U-Turn sampler.
+
+    Attributes:
+        n_chains: chains, run side by side from over-dispersed starts.
+        n_warmup: adaptation steps per chain, discarded.
+        n_draws: draws kept per chain.
+        target_accept: acceptance rate aimed at by the step size.
+        max_tree_depth: most doublings per draw.
+        dense_mass: whether the mass matrix is adapted as a full matrix.
+        progress: whether to show a progress bar.
+
+    Raises:
+        ValueError: a setting outside its domain.
+    """
+
+    n_chains: int = 4
+    n_warmup: int = 1000
+    n_draws: int = 1000
+    target_accept: float = 0.8
+    max_tree_depth: int = 10
+    dense_mass: bool = True
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        for name in ("n_chains", "n_draws", "max_tree_depth"):
+            _require(_is_whole(getattr(self, name), 1), name, "a whole number >= 1", getattr(self, name))
+        _require(_is_whole(self.n_warmup, 0), "n_warmup", "a whole number >= 0", self.n_warmup)
+        _require(0 < self.target_accept < 1, "target_accept", "in (0, 1)", self.target_accept)
+
+    @in_float64
+    def run(self, key: Array, model: Model, data: Dataset) -> Fit:
+        """Sample the posterior.
+
+        Args:
+            key: JAX random key.
+            model: the resolved model.
+            data: the rows.
+
+        Returns:
+            A posterior Fit with leading axes (C, S).
+
+        Raises:
+            ValueError: a model without priors.
+            KeyboardInterrupt: interrupted before the first draw was finished.
+        """
+        refuse_unsuitable(model)
+        key_chains, key_fill, key_labels = jax.random.split(key, 3)
+        width = model.family.n_features(data.n_columns) + self.n_chains * model.n_components
+        rows = jax.device_put(data.rows(chunk_length(data.n_rows, width)))
+        problem = Problem(model.weights.concentration, model.prior, rows)
+        static = Static(
+            model.family,
+            model.n_components,
+            type(model.weights),
+            self.n_warmup,
+            self.target_accept,
+            self.max_tree_depth,
+            self.dense_mass,
+        )
+        random = np.random.RandomState(int(jax.random.key_data(key)[-1]))
+        mixtures = overdispersed_mixtures(random, model, data, rows, self.n_chains)
+        start = coordinates(key_fill, model, mixtures, data.n_rows)
+        state = begin(static, jax.random.split(key_chains, self.n_chains), start, problem)
+        kept, interrupted = self.sample(static, problem, state)
+        return build_fit(self, model, data, problem, kept, key_labels, interrupted)
+
+    def sample(self, static: "Static", problem: "Problem", state: HMCState) -> tuple["Step", bool]:
+        """Run warm-up and draws in slices; return the kept draws and whether it was interrupted."""
+
+        def advance(state: HMCState, n_steps: int) -> tuple[HMCState, Step, int]:
+            state, steps = take_steps(static, problem, state, np.int32(n_steps))
+            return state, jax.tree.map(lambda leaf: np.asarray(leaf[:n_steps]), steps), n_steps
+
+        run = drive(
+            advance,
+            state,
+            self.n_warmup + self.n_draws,
+            first=SLICE,
+            longest=SLICE,
+            describe=describe_steps,
+            progress=self.progress,
+            label="NUTS",
+        )
+        if run.n_done <= self.n_warmup:
+            raise KeyboardInterrupt(
+                f"Interrupted in warm-up, after {run.n_done} of {self.n_warmup} steps: no draw is finished."
+            )
+        steps = jax.tree.map(lambda *leaves: np.concatenate(leaves), *run.outputs)
+        return jax.tree.map(lambda leaf: leaf[self.n_warmup :].swapaxes(0, 1), steps), run.interrupted
+
+
+class Static(NamedTuple):
+    """What the compiled program depends on besides shapes."""
+
+    family: Family
+    n_components: int
+    weights: type
+    n_warmup: int
+    target_accept: float
+    max_tree_depth: int
+    dense_mass: bool
+
+
+class Problem(NamedTuple):
+    """The arrays that define the posterior."""
+
+    concentration: Any
+    prior: Any
+    rows: Rows
+
+
+class Step(NamedTuple):
+    """What is kept of each step of each chain."""
+
+    position: dict[str, Array]
+    potential: Array
+    energy: Array
+    diverging: Array
+    n_steps: Array
+    acceptance_rate: Array
+    step_size: Array
+
+
+def potential_of(static: Static, problem: Problem) -> Any:
+    """Return the potential energy as a function of unconstrained sites."""
+    weights = static.weights(problem.concentration)
+    args = (static.family, static.n_components, weights, problem.prior, problem.rows)
+    return partial(potential_energy, mixture_model, args, {})
+
+
+def kernel_for(static: Static, problem: Problem) -> tuple[Any, Any]:
+    """Return NumPyro's init and sample for this posterior, built while tracing."""
+
+    init, sample = hmc(potential_fn_gen=partial(potential_of, static), algo="NUTS")
+
+    def start(key: Array, position: dict[str, Array], metric: Array) -> HMCState:
+        return init(
+            position,
+            static.n_warmup,
+            step_size=0.1,
+            inverse_mass_matrix=metric if static.dense_mass else jnp.diagonal(metric),
+            target_accept_prob=static.target_accept,
+            max_tree_depth=static.max_tree_depth,
+            dense_mass=static.dense_mass,
+            model_args=(problem,),
+            rng_key=key,
+        )
+
+    return start, partial(sample, model_args=(problem,), model_kwargs={})
+
+
+@partial(jax.jit, static_argnums=0)
+def begin(static: Static, keys: Array, start: dict[str, Array], problem: Problem) -> HMCState:
+    """Return the first states of C chains."""
+    metric = jax.vmap(partial(laplace_metric, potential_of(static, problem)))(start)
+    return jax.vmap(kernel_for(static, problem)[0])(keys, start, metric)
+
+
+def laplace_metric(potential: Any, position: dict[str, Array]) -> Array:
+    """Return the inverse mass matrix that fits the curvature where a chain starts.
+
+    The inverse of the Hessian with eigenvalues max(|lambda|, 1): directions that the rows do not
+    inform have curvature one under the prior, by construction of the coordinates.
+    """
+    flat, unravel = ravel_pytree(position)
+    hessian = jax.hessian(lambda vector: potential(unravel(vector)))(flat)
+    values, vectors = jnp.linalg.eigh((hessian + hessian.T) / 2)
+    return (vectors / jnp.maximum(jnp.abs(values), 1.0)) @ vectors.T
+
+
+@partial(jax.jit, static_argnums=0)
+def take_steps(
+    static: Static, problem: Problem, state: HMCState, n_steps: Array
+) -> tuple[HMCState, Step]:
+    """Take up to ``SLICE`` steps with every chain; return them in a buffer of that length."""
+    start, sample = kernel_for(static, problem)
+    # NumPyro's sample reads settings that its init leaves in a closure: trace init, discard it.
+    metric = state.adapt_state.mass_matrix_sqrt
+    square = jnp.zeros((metric.shape[0], metric.shape[1], metric.shape[1]))
+    jax.eval_shape(jax.vmap(start), state.rng_key, state.z, square)
+    empty = jax.tree.map(
+        lambda leaf: jnp.zeros((SLICE, *leaf.shape), leaf.dtype), step_of(state)
+    )
+
+    def body(index: Array, carry: tuple[HMCState, Step]) -> tuple[HMCState, Step]:
+        state, steps = carry
+        state = jax.vmap(sample)(state)
+        kept = jax.tree.map(lambda all, one: all.at[index].set(one), steps, step_of(state))
+        return state, kept
+
+    return jax.lax.fori_loop(0, n_steps, body, (state, empty))
+
+
+def step_of(state: HMCState) -> Step:
+    """Pick what is kept of a state."""
+    return Step(
+        position=state.z,
+        potential=state.potential_energy,
+        energy=state.energy,
+        diverging=state.diverging,
+        n_steps=state.num_steps,
+        acceptance_rate=state.accept_prob,
+        step_size=state.adapt_state.step_size,
+    )
+
+
+def describe_steps(steps: Step) -> str:
+    """Say how the last slice went, for the progress bar."""
+    return f"acceptance {steps.acceptance_rate.mean():.2f}, leapfrogs {steps.n_steps.mean():.0f}"
+
+
+def coordinates(key: Array, model: Model, mixtures: Mixture, n_rows: int) -> dict[str, Array]:
+    """Return the chains' starting mixtures as coordinates of the NumPyro model.
+
+    Components that hold less than half a row start from the prior.
+    """
+    n_chains, n_components = mixtures.log_weights.shape
+    key_components, key_means = jax.random.split(key)
+    prior, weights = model.prior, model.weights
+    empty = jnp.exp(mixtures.log_weights) * n_rows < 0.5
+    raw = prior.raw_from_covariance(mixtures.covariance)
+    if raw.ndim > 1 and raw.shape[:2] == empty.shape:
+        _, drawn = prior.draw(key_components, (n_chains, n_components))
+        raw = jnp.where(_like(empty, raw), prior.raw_from_covariance(drawn), raw)
+    noise = prior.noise_from_means(mixtures.means, mixtures.covariance)
+    fresh = jax.random.normal(key_means, noise.shape)
+    position = {"covariances": raw, "means": jnp.where(_like(empty, noise), fresh, noise)}
+    concentration = weights.concentration
+    if is_random(concentration):
+        typical = jnp.asarray(concentration.mean, float)
+        free = biject_to(concentration.support).inv(typical)
+        position["concentration"] = jnp.broadcast_to(free, (n_chains,))
+        concentration = typical
+    if n_components > 1:
+        a, b = weights.sticks(concentration, n_components)
+        log_weights = floored(mixtures.log_weights, n_rows)
+        position["sticks"] = coordinates_from_log_weights(log_weights, a, b)
+    return position
+
+
+def _like(flags: Array, leaf: Array) -> Array:
+    return flags.reshape(*flags.shape, *([1] * (leaf.ndim - flags.ndim)))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def mixtures_at(
+    weights_type: type, n_components: int, concentration: Any, prior: Any, position: Any
+) -> tuple[Mixture, Array | None]:
+    """Return the mixtures (S, ...) and concentrations (S,) at positions with one leading axis."""
+    drawn = None
+    if is_random(concentration):
+        drawn = biject_to(concentration.support)(position["concentration"])
+        concentration = drawn
+    log_weights = jnp.zeros((*position["means"].shape[:-2], 1))
+    if n_components > 1:
+        a, b = weights_type().sticks(concentration, n_components)
+        log_weights = log_weights_from_coordinates(position["sticks"], a, b)
+    covariance = prior.covariance_from_raw(position["covariances"])
+    return Mixture(log_weights, prior.means_from_noise(position["means"], covariance), covariance), drawn
+
+
+def build_fit(
+    engine: NUTS,
+    model: Model,
+    data: Dataset,
+    problem: Problem,
+    kept: Step,
+    key_labels: Array,
+    interrupted: bool,
+) -> Fit:
+    """Turn positions into mixtures, draw the labels and describe the run."""
+    n_chains, n_draws = kept.potential.shape
+    position = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), kept.position)
+    mixtures, concentration = mixtures_at(
+        type(model.weights), model.n_components, problem.concentration, model.prior, position
+    )
+    keys = draw_keys(key_labels, n_chains * n_draws)
+    counts, total = counts_and_log_likelihood(keys, model.family, mixtures, problem.rows)
+    to_data_units = data.n_rows * data.n_columns * np.log(model.affine.scale)
+
+    def by_chain(leaf: Array) -> np.ndarray:
+        return np.asarray(leaf).reshape(n_chains, n_draws, *leaf.shape[1:])
+
+    return Fit(
+        model=model,
+        data=data,
+        engine=engine,
+        kind="posterior",
+        scaled=jax.tree.map(by_chain, mixtures),
+        log_likelihood=by_chain(total) - to_data_units,
+        status=status_of(engine, n_draws, int(kept.diverging.sum()), interrupted),
+        sample_stats={
+            "lp": -kept.potential,
+            "energy": kept.energy,
+            "diverging": kept.diverging,
+            "n_steps": kept.n_steps,
+            "tree_depth": np.ceil(np.log2(kept.n_steps + 1)).astype(int),
+            "acceptance_rate": kept.acceptance_rate,
+            "step_size": kept.step_size,
+        },
+        counts=by_chain(counts).astype(np.int64),
+        concentration=None if concentration is None else by_chain(concentration),
+        label_key=to_numpy(jax.random.key_data(key_labels)),
+    )
+
+
+def status_of(engine: NUTS, n_draws: int, n_divergent: int, interrupted: bool) -> Status:
+    """Put the end of the run into words."""
+    divergences = f"; {n_divergent} divergent transitions" if n_divergent else ""
+    if interrupted:
+        return Status(
+            Outcome.INTERRUPTED,
+            f"Interrupted: {n_draws} of {engine.n_draws} draws per chain are finished and kept{divergences}.",
+        )
+    return Status(
+        Outcome.COMPLETE, f"{engine.n_chains} chains of {n_draws} draws each{divergences}."
+    )
+
+
+def _is_whole(value: Any, lowest: int) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool) and value >= lowest
+
+
+def _require(condition: bool, name: str, domain: str, value: Any) -> None:
+    if not condition:
+        raise ValueError(f"Expected {name} to be {domain}, got {value!r}. Change {name}.")

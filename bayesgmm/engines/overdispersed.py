@@ -1,0 +1,65 @@
+"""Over-dispersed starts for chains: partitions that differ, each improved by a few EM updates.
+
+With K unknown one chain starts from a single cluster, one from many, the others in between; with K
+given, from different k-means runs. Chains that agree after such starts say something.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from ..data.dataset import Dataset
+from ..model.mixture import Mixture, Tied
+from ..model.resolved import Model
+from ..numerics.rows import Rows
+from .climb import Objective, begin, climb
+from .starts import kmeans_labels, mixture_of_labels
+
+N_UPDATES = 30
+
+
+def cluster_counts(model: Model, data: Dataset, n_chains: int) -> list[int]:
+    """Return the number of clusters each chain starts from."""
+    if not model.spec.is_auto:
+        return [model.n_components] * n_chains
+    most = min(model.n_components, max(2, data.n_rows // 5))
+    between = np.geomspace(2, most, max(n_chains - 1, 1)).round().astype(int)[:-1]
+    return [1, most, *map(int, between)][:n_chains]
+
+
+def overdispersed_mixtures(
+    random: np.random.RandomState, model: Model, data: Dataset, rows: Rows, n_chains: int
+) -> Mixture:
+    """Return one mixture per chain in engine units, (C, K, ...), components by falling weight."""
+    flat = Objective(jnp.asarray(0.0), jnp.asarray(1.0), model.prior)
+    scaled = data.scaled()
+    made = []
+    for n_clusters in cluster_counts(model, data, n_chains):
+        labels = kmeans_labels(scaled, n_clusters, random)
+        made.append(mixture_of_labels(model.family, flat, labels, rows, model.n_components))
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
+    state = begin(model.family, stacked, N_UPDATES)
+    until = np.int32(N_UPDATES + 1)
+    climbed = climb(model.family, flat, state, rows, np.float64(1e-4), until).mixture
+    return by_falling_weight(climbed)
+
+
+def by_falling_weight(mixture: Mixture) -> Mixture:
+    """Order the components of mixtures (C, K, ...) by falling weight."""
+    order = jnp.argsort(-mixture.log_weights, axis=-1)
+
+    def arrange(leaf: Array) -> Array:
+        index = order.reshape(*order.shape, *([1] * (leaf.ndim - 2)))
+        return jnp.take_along_axis(leaf, index, axis=1)
+
+    covariance = mixture.covariance
+    if not isinstance(covariance, Tied):
+        covariance = type(covariance)(*map(arrange, covariance))
+    return Mixture(arrange(mixture.log_weights), arrange(mixture.means), covariance)
+
+
+def floored(log_weights: Array, n_rows: int, pseudo_count: float = 0.05) -> Array:
+    """Give every component a trace of weight, as a Dirichlet posterior mean would, (..., K)."""
+    weights = jnp.exp(log_weights) * n_rows + pseudo_count
+    return jnp.log(weights) - jnp.log(weights.sum(-1, keepdims=True))
