@@ -1,1 +1,81 @@
 """Gaussian mixtures with honest uncertainty: fast EM and the full posterior on one JAX kernel."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Names load on first use, so that ``import bayesgmm`` costs no more than it must.
+_HOME = {
+    "BayesianGaussianMixture": "estimators.bayesian",
+    "CollapsedError": "engines.em",
+    "DataWarning": "data.dataset",
+    "Dataset": "data.dataset",
+    "Dirichlet": "model.weights",
+    "DirichletProcess": "model.weights",
+    "EM": "engines.em",
+    "Fit": "result",
+    "GaussianMixture": "estimators.gaussian_mixture",
+    "Mixture": "model.mixture",
+    "MixtureSpec": "model.spec",
+    "Model": "model.resolved",
+    "NUTS": "engines.nuts",
+    "NormalInverseWishart": "model.priors",
+    "Outcome": "result",
+    "Partition": "posterior.partition",
+    "Status": "result",
+    "SparseDirichlet": "model.weights",
+    "co_clustering": "posterior.partition",
+    "datasets": "datasets",
+    "diagnose": "diagnostics.checks",
+    "fit": "api",
+    "load": "store",
+    "log_density": "posterior.density",
+    "membership": "posterior.membership",
+    "numpyro_model": "engines.numpyro_model",
+    "partition": "posterior.partition",
+    "plots": "plots",
+    "pointwise_log_likelihood": "posterior.density",
+    "resolve": "model.resolved",
+    "save": "store",
+    "to_datatree": "diagnostics.datatree",
+}
+_MODULES = {"datasets", "plots"}
+
+__all__ = sorted(_HOME)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'bayesgmm' has no attribute {name!r}")
+    module = import_module(f".{_HOME[name]}", __name__)
+    value = module if name in _MODULES else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])
+
+
+if TYPE_CHECKING:
+    from . import datasets, plots
+    from .api import fit
+    from .data.dataset import Dataset, DataWarning
+    from .diagnostics.checks import diagnose
+    from .diagnostics.datatree import to_datatree
+    from .engines.em import EM, CollapsedError
+    from .engines.numpyro_model import numpyro_model
+    from .engines.nuts import NUTS
+    from .estimators.bayesian import BayesianGaussianMixture
+    from .estimators.gaussian_mixture import GaussianMixture
+    from .model.mixture import Mixture
+    from .model.priors import NormalInverseWishart
+    from .model.resolved import Model, resolve
+    from .model.spec import MixtureSpec
+    from .model.weights import Dirichlet, DirichletProcess, SparseDirichlet
+    from .posterior.density import log_density, pointwise_log_likelihood
+    from .posterior.membership import membership
+    from .posterior.partition import Partition, co_clustering, partition
+    from .result import Fit, Outcome, Status
+    from .store import load, save

@@ -39,7 +39,9 @@ class Engine(Protocol):
 
 
 @in_float64
-def fit(X: Any, spec: MixtureSpec | None = None, *, engine: Engine | None = None, seed: int = 0) -> Fit:
+def fit(
+    X: Any, spec: MixtureSpec | None = None, *, engine: Engine | None = None, seed: int = 0
+) -> Fit:
     """Fit a Gaussian mixture.
 
     Args:
@@ -77,7 +79,9 @@ def default_engine(spec: MixtureSpec) -> Engine:
 def check_seed(seed: Any) -> int:
     """Return the seed if it is a whole number that fits a random key."""
     if not hasattr(seed, "__index__") or not 0 <= seed < 2**32:
-        raise ValueError(f"Expected seed to be a whole number in [0, 2**32), got {seed!r}. Pass seed=0.")
+        raise ValueError(
+            f"Expected seed to be a whole number in [0, 2**32), got {seed!r}. Pass seed=0."
+        )
     return int(seed)
 
 

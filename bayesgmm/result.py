@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from .data.dataset import Dataset
+from .model.allocation import redraw_labels
 from .model.mixture import Mixture
 from .model.resolved import Model
 
@@ -119,6 +120,21 @@ class Fit:
         if self.counts is None:
             return np.isfinite(self.scaled.log_weights).sum(-1)
         return (self.counts > 0).sum(-1)
+
+    def allocations(self, rows: Any = None) -> np.ndarray:
+        """Redraw the labels behind ``counts``: the same labels at every call.
+
+        Args:
+            rows: indices of rows; all by default.
+
+        Returns:
+            Components, (C, S, N) or (C, S, len(rows)), 16-bit integers; their numbers have no
+            meaning across draws. For a point, the most probable components with axes (1, 1, N).
+        """
+        n_leading = self.log_likelihood.ndim
+        flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[n_leading:]), self.scaled)
+        labels = redraw_labels(self.label_key, self.model.family, flat, self.data.scaled(), rows)
+        return labels.reshape(*(self.log_likelihood.shape or (1, 1)), -1)
 
     @property
     def n_parameters(self) -> int:

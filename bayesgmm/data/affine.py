@@ -44,5 +44,7 @@ def _column_means(values: np.ndarray, origin: np.ndarray, power: int = 1) -> np.
     """Average (values - origin)^power per column without a second copy of the table."""
     total = np.zeros(values.shape[1])
     for start in range(0, len(values), 65_536):
-        total += (np.subtract(values[start : start + 65_536], origin, dtype=np.float64) ** power).sum(0)
+        total += (
+            np.subtract(values[start : start + 65_536], origin, dtype=np.float64) ** power
+        ).sum(0)
     return total / len(values)

@@ -120,7 +120,11 @@ def _from_frame(data: Any) -> tuple[Any, tuple[str, ...] | None]:
     frame = nw.from_native(data, eager_or_interchange_only=False, pass_through=False)
     if isinstance(frame, nw.LazyFrame):
         frame = frame.collect()
-    text = [name for name, dtype in frame.schema.items() if not (dtype.is_numeric() or dtype == nw.Boolean)]
+    text = [
+        name
+        for name, dtype in frame.schema.items()
+        if not (dtype.is_numeric() or dtype == nw.Boolean)
+    ]
     if text:
         raise TypeError(
             f"Expected numeric columns, got {text} of type "

@@ -105,7 +105,9 @@ def climb(
         moved = active & ~failed
         n_iter = state.n_iter + moved
         ends = failed | met | (active & (n_iter >= max_iter))
-        phase = jnp.where(state.phase == FINISHING, FINISHED, jnp.where(ends, FINISHING, state.phase))
+        phase = jnp.where(
+            state.phase == FINISHING, FINISHED, jnp.where(ends, FINISHING, state.phase)
+        )
         running = state.phase < FINISHED
         return Climb(
             mixture=choose(moved, proposed, state.mixture),
@@ -152,7 +154,9 @@ def log_prior_density(objective: Objective, mixture: Mixture) -> Array:
         return jnp.zeros(mixture.log_weights.shape[0], mixture.means.dtype)
     of_components = objective.prior.log_density(mixture.means, mixture.covariance)
     weights = Dirichlet(objective.concentration)
-    return of_components + log_weights_density(weights, mixture.log_weights, objective.concentration)
+    return of_components + log_weights_density(
+        weights, mixture.log_weights, objective.concentration
+    )
 
 
 def choose(condition: Array, new: Mixture, old: Mixture) -> Mixture:

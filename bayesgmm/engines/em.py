@@ -65,8 +65,10 @@ class EM:
     def __post_init__(self) -> None:
         """Check the settings."""
         check_start(self.start)
-        _require(self.n_init >= 1, "n_init", ">= 1", self.n_init)
-        _require(self.max_iter >= 1, "max_iter", ">= 1", self.max_iter)
+        for name in ("n_init", "max_iter"):
+            value = getattr(self, name)
+            is_whole = hasattr(value, "__index__") and value >= 1
+            _require(is_whole, name, "to be a whole number >= 1", value)
         _require(self.tol >= 0, "tol", ">= 0", self.tol)
         _require(self.reg_covar >= 0, "reg_covar", ">= 0", self.reg_covar)
 
@@ -187,7 +189,9 @@ def best_restart(state: Climb) -> int:
     Raises:
         CollapsedError: no restart has usable parameters.
     """
-    began_singular = (state.collapsed >= 0) & (state.n_iter == 0) & ~np.isfinite(state.log_likelihood)
+    began_singular = (
+        (state.collapsed >= 0) & (state.n_iter == 0) & ~np.isfinite(state.log_likelihood)
+    )
     if began_singular.all():
         raise CollapsedError(
             f"Component {int(state.collapsed[0])} is singular at the start, in all {len(state.n_iter)} "
@@ -254,5 +258,3 @@ def status_of(engine: EM, end: Climb, best: int, interrupted: bool) -> Status:
         Outcome.CONVERGED,
         f"Converged after {n_iter} updates (tol={engine.tol:g}); best of {engine.n_init} restarts.",
     )
-
-

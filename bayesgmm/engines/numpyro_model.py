@@ -74,9 +74,7 @@ class CovarianceCoordinates(dist.Distribution):
     pytree_data_fields = ("prior",)
     pytree_aux_fields = ("n_components",)
 
-    def __init__(
-        self, prior: Any, n_components: int, *, validate_args: bool | None = None
-    ) -> None:
+    def __init__(self, prior: Any, n_components: int, *, validate_args: bool | None = None) -> None:
         """Take the conjugate prior and the number of components."""
         self.prior, self.n_components = prior, n_components
         shape = prior.raw_shape(n_components)

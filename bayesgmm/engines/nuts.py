@@ -37,6 +37,8 @@ from .numpyro_model import mixture_model, refuse_unsuitable
 from .overdispersed import floored, overdispersed_mixtures
 
 SLICE = 50
+# Before the mass matrix is adapted long trees are wasted: warm-up doubles less often.
+WARMUP_TREE_DEPTH = 8
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class NUTS:
     def __post_init__(self) -> None:
         """Check the settings."""
         for name in ("n_chains", "n_draws", "max_tree_depth"):
-            _require(_is_whole(getattr(self, name), 1), name, "a whole number >= 1", getattr(self, name))
+            _require(
+                _is_whole(getattr(self, name), 1), name, "a whole number >= 1", getattr(self, name)
+            )
         _require(_is_whole(self.n_warmup, 0), "n_warmup", "a whole number >= 0", self.n_warmup)
         _require(0 < self.target_accept < 1, "target_accept", "in (0, 1)", self.target_accept)
 
@@ -130,7 +134,9 @@ class NUTS:
                 f"Interrupted in warm-up, after {run.n_done} of {self.n_warmup} steps: no draw is finished."
             )
         steps = jax.tree.map(lambda *leaves: np.concatenate(leaves), *run.outputs)
-        return jax.tree.map(lambda leaf: leaf[self.n_warmup :].swapaxes(0, 1), steps), run.interrupted
+        return jax.tree.map(
+            lambda leaf: leaf[self.n_warmup :].swapaxes(0, 1), steps
+        ), run.interrupted
 
 
 class Static(NamedTuple):
@@ -184,7 +190,7 @@ def kernel_for(static: Static, problem: Problem) -> tuple[Any, Any]:
             step_size=0.1,
             inverse_mass_matrix=metric if static.dense_mass else jnp.diagonal(metric),
             target_accept_prob=static.target_accept,
-            max_tree_depth=static.max_tree_depth,
+            max_tree_depth=(min(WARMUP_TREE_DEPTH, static.max_tree_depth), static.max_tree_depth),
             dense_mass=static.dense_mass,
             model_args=(problem,),
             rng_key=key,
@@ -222,9 +228,7 @@ def take_steps(
     metric = state.adapt_state.mass_matrix_sqrt
     square = jnp.zeros((metric.shape[0], metric.shape[1], metric.shape[1]))
     jax.eval_shape(jax.vmap(start), state.rng_key, state.z, square)
-    empty = jax.tree.map(
-        lambda leaf: jnp.zeros((SLICE, *leaf.shape), leaf.dtype), step_of(state)
-    )
+    empty = jax.tree.map(lambda leaf: jnp.zeros((SLICE, *leaf.shape), leaf.dtype), step_of(state))
 
     def body(index: Array, carry: tuple[HMCState, Step]) -> tuple[HMCState, Step]:
         state, steps = carry
@@ -300,7 +304,9 @@ def mixtures_at(
         a, b = weights_type().sticks(concentration, n_components)
         log_weights = log_weights_from_coordinates(position["sticks"], a, b)
     covariance = prior.covariance_from_raw(position["covariances"])
-    return Mixture(log_weights, prior.means_from_noise(position["means"], covariance), covariance), drawn
+    return Mixture(
+        log_weights, prior.means_from_noise(position["means"], covariance), covariance
+    ), drawn
 
 
 def build_fit(

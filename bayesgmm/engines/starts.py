@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -68,7 +69,9 @@ def starting_mixture(
         return _partial(start, random, model, objective, scaled, rows)
     if isinstance(start, str):
         return _named(start, random, model, objective, scaled, rows)
-    responsibilities = check_responsibilities(np.asarray(start, float), len(scaled), model.n_components)
+    responsibilities = check_responsibilities(
+        np.asarray(start, float), len(scaled), model.n_components
+    )
     return _from_table(responsibilities, model, objective, rows)
 
 
@@ -172,13 +175,37 @@ def given_mixture(mixture: Mixture, model: Model) -> Mixture:
             f"Expected a starting covariance of type {model.family.record.__name__} for covariance="
             f"{model.family.name!r}, got {type(mixture.covariance).__name__}. Convert it first."
         )
+    check_parameters(mixture, model)
     covariance = model.family.scale_by(mixture.covariance, 1 / float(model.affine.scale))
-    scaled = Mixture(mixture.log_weights, model.affine.forward(np.asarray(mixture.means)), covariance)
-    return Mixture(
-        jnp.asarray(scaled.log_weights, float),
-        jnp.asarray(scaled.means, float),
-        type(covariance)(*(jnp.asarray(leaf, float) for leaf in covariance)),
+    scaled = Mixture(
+        mixture.log_weights, model.affine.forward(np.asarray(mixture.means)), covariance
     )
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, float), scaled)
+
+
+def check_parameters(mixture: Mixture, model: Model) -> None:
+    """Raise unless covariances have their shape, numbers are finite and weights sum to one."""
+    sums = jax.ShapeDtypeStruct(
+        (model.n_components, model.family.n_features(model.n_columns)), jnp.float32
+    )
+    expected = jax.eval_shape(
+        lambda sums: model.family.maximise(model.family.statistics(sums, model.n_columns), 0.0),
+        sums,
+    )
+    for leaf, like in zip(mixture.covariance, expected, strict=True):
+        if np.shape(leaf) != like.shape:
+            raise ValueError(
+                f"Expected a starting covariance of shape {like.shape}, got {np.shape(leaf)}. "
+                "Match n_components and columns."
+            )
+    total = np.exp(np.asarray(mixture.log_weights)).sum()
+    finite = all(np.isfinite(leaf).all() for leaf in (mixture.means, *mixture.covariance))
+    if not (finite and abs(total - 1) < 1e-4):
+        raise ValueError(
+            "Expected a starting mixture of finite numbers whose weights sum to one, got weights that "
+            f"sum to {total:g} and {'finite' if finite else 'infinite or missing'} parameters. "
+            "Check where the mixture comes from."
+        )
 
 
 def check_responsibilities(table: np.ndarray, n_rows: int, n_components: int) -> np.ndarray:

@@ -4,15 +4,23 @@ One uniform number per row, inverted through the cumulative responsibilities: a 
 on its key and its position only, not on how the rows are cut into chunks or blocks of draws.
 """
 
+import operator
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from ..numerics.rows import Rows
+from ..numerics.precision import in_float64
+from ..numerics.rows import Rows, chunk_length, chunk_rows
 from .families.base import Family
+from .kernel import log_joint
 from .mixture import Mixture
+
+# Labels kept at once while redrawing: 64 million 16-bit integers, 128 MB.
+LABEL_BLOCK = 64_000_000
 
 
 def draw_labels(key: Array, family: Family, mixture: Mixture, rows: Rows) -> tuple[Array, Array]:
@@ -59,16 +67,52 @@ def counts_and_log_likelihood(
 
 
 @partial(jax.jit, static_argnums=1)
-def labels_of_draws(keys: Array, family: Family, mixtures: Mixture, rows: Rows) -> Array:
-    """Redraw the labels of S mixtures, (S, n_chunks * chunk) as 16-bit integers."""
+def labels_of_draws(keys: Array | None, family: Family, mixtures: Mixture, rows: Rows) -> Array:
+    """Return labels of S mixtures, (S, n_chunks * chunk): drawn, or most probable without keys."""
 
-    def one(part: tuple[Array, Mixture]) -> Array:
+    def drawn(part: tuple[Array, Mixture]) -> Array:
         key, mixture = part
         return draw_labels(key, family, mixture, rows)[0].ravel().astype(jnp.int16)
 
-    return jax.lax.map(one, (keys, mixtures))
+    def most_probable(mixture: Mixture) -> Array:
+        columns = jnp.moveaxis(rows.values, 1, 0).reshape(rows.values.shape[1], -1)
+        return log_joint(family, mixture, columns).argmax(0).astype(jnp.int16)
+
+    if keys is None:
+        return jax.lax.map(most_probable, mixtures)
+    return jax.lax.map(drawn, (keys, mixtures))
 
 
 def draw_keys(label_key: Array, n_draws: int) -> Array:
     """Return one key per draw, (S,): a function of the draw's number alone."""
     return jax.vmap(partial(jax.random.fold_in, label_key))(jnp.arange(n_draws))
+
+
+@in_float64
+def redraw_labels(
+    label_key: np.ndarray | None, family: Family, mixtures: Mixture, scaled: np.ndarray, rows: Any
+) -> np.ndarray:
+    """Return the labels of rows under S mixtures, (S, len(rows)), a block of draws at a time.
+
+    Args:
+        label_key: raw key the labels were drawn with; None for the most probable labels.
+        family: the covariance family.
+        mixtures: S mixtures in engine units.
+        scaled: all rows in engine units, (N, D).
+        rows: indices to keep, or None for all.
+    """
+    width = family.n_features(scaled.shape[1]) + mixtures.log_weights.shape[-1]
+    chunked = jax.device_put(chunk_rows(scaled, chunk_length(len(scaled), width)))
+    kept = slice(0, len(scaled)) if rows is None else np.arange(len(scaled))[rows]
+    n_draws = len(mixtures.log_weights)
+    keys = None
+    if label_key is not None:
+        keys = draw_keys(jax.random.wrap_key_data(jnp.asarray(label_key)), n_draws)
+    size = max(1, min(n_draws, LABEL_BLOCK // len(scaled)))
+    blocks = []
+    for start in range(0, n_draws, size):
+        chosen = slice(start, start + size)
+        part = jax.tree.map(operator.itemgetter(chosen), mixtures)
+        key_part = None if keys is None else keys[chosen]
+        blocks.append(np.asarray(labels_of_draws(key_part, family, part, chunked))[:, kept])
+    return np.concatenate(blocks)

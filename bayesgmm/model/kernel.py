@@ -134,7 +134,9 @@ def assigned_statistics(family: Family, responsibilities: Array, rows: Rows) -> 
         return total + family.second_moment(weights, values - means[..., None]), None
 
     shape = jax.eval_shape(
-        family.second_moment, weighted[0], jnp.zeros((*means.shape, weighted.shape[-1]), means.dtype)
+        family.second_moment,
+        weighted[0],
+        jnp.zeros((*means.shape, weighted.shape[-1]), means.dtype),
     )
     scatter, _ = jax.lax.scan(chunk, jnp.zeros(shape.shape, shape.dtype), (weighted, rows.values))
     return Statistics(counts, means, scatter)

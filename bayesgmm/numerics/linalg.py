@@ -37,7 +37,9 @@ def _substitute(chol: Array, right: Array) -> Array:
 def whitening(chol: ArrayLike) -> Array:
     """Return W with ``W Sigma W^T = I``, the inverse of the lower factor, (..., D, D)."""
     chol = jnp.asarray(chol)
-    return solve_lower(chol, jnp.broadcast_to(jnp.eye(chol.shape[-1], dtype=chol.dtype), chol.shape))
+    return solve_lower(
+        chol, jnp.broadcast_to(jnp.eye(chol.shape[-1], dtype=chol.dtype), chol.shape)
+    )
 
 
 def half_log_det(chol: ArrayLike) -> Array:

@@ -43,7 +43,9 @@ def chunk_rows(values: np.ndarray, length: int, weights: np.ndarray | None = Non
     out = np.zeros((n_chunks, n_columns, length), dtype=values.dtype)
     for index, block in enumerate(_blocks(values, length)):
         out[index, :, : len(block)] = block.T
-    return Rows(out, chunk_vector(np.ones(n_rows, values.dtype) if weights is None else weights, length))
+    return Rows(
+        out, chunk_vector(np.ones(n_rows, values.dtype) if weights is None else weights, length)
+    )
 
 
 def chunk_vector(vector: np.ndarray, length: int) -> np.ndarray:

@@ -20,7 +20,9 @@ from .linalg import half_log_det, solve_lower
 def log_multigamma(a: ArrayLike, size: int) -> Array:
     """Return the logarithm of the multivariate gamma function of dimension ``size``, (...)."""
     shifts = jnp.arange(size) / 2
-    return size * (size - 1) / 4 * jnp.log(jnp.pi) + gammaln(jnp.asarray(a)[..., None] - shifts).sum(-1)
+    return size * (size - 1) / 4 * jnp.log(jnp.pi) + gammaln(
+        jnp.asarray(a)[..., None] - shifts
+    ).sum(-1)
 
 
 def log_chi2_of_log(log_value: ArrayLike, degrees_of_freedom: ArrayLike) -> Array:
@@ -69,7 +71,9 @@ def raw_log_density(raw: ArrayLike, degrees_of_freedom: ArrayLike, size: int) ->
 def draw_raw(key: Array, degrees_of_freedom: ArrayLike, size: int, shape: tuple[int, ...]) -> Array:
     """Draw the raw entries of T, (*shape, D(D+1)/2)."""
     key_diagonal, key_below = jax.random.split(key)
-    degrees = bartlett_degrees(jnp.broadcast_to(jnp.asarray(degrees_of_freedom, float), shape), size)
+    degrees = bartlett_degrees(
+        jnp.broadcast_to(jnp.asarray(degrees_of_freedom, float), shape), size
+    )
     diagonal = jnp.log(2.0) + jax.random.loggamma(key_diagonal, degrees / 2)
     below = jax.random.normal(key_below, (*shape, n_triangle(size) - size))
     return jnp.concatenate([diagonal, below], -1)

@@ -132,7 +132,9 @@ def log_responsibilities(fit: Fit, X: Any) -> np.ndarray:
     return np.concatenate(blocks, axis=-1).T.astype(fit.model.dtype)
 
 
-def draw_rows(fit: Fit, n_rows: int, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+def draw_rows(
+    fit: Fit, n_rows: int, random: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw new rows: for a posterior each row from a draw of its own.
 
     The component is drawn first, then the row, so the cost does not grow with K.
@@ -163,7 +165,9 @@ def draw_rows(fit: Fit, n_rows: int, random: np.random.RandomState) -> tuple[np.
     return fit.model.affine.inverse(rows).astype(fit.model.dtype), labels
 
 
-def _colour(draws: Mixture, chosen: np.ndarray, labels: np.ndarray, noise: np.ndarray) -> np.ndarray:
+def _colour(
+    draws: Mixture, chosen: np.ndarray, labels: np.ndarray, noise: np.ndarray
+) -> np.ndarray:
     """Give noise (M, D) the covariance of the chosen components."""
     (factor,) = draws.covariance
     picked = factor[chosen] if isinstance(draws.covariance, Tied) else factor[chosen, labels]

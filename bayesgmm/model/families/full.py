@@ -168,7 +168,9 @@ class FullFamily:
         """Return the Cholesky factors of scatter / count + ridge I."""
         safe = statistics.counts + 10 * jnp.finfo(statistics.counts.dtype).eps
         identity = jnp.eye(statistics.means.shape[-1], dtype=safe.dtype)
-        return Full(jnp.linalg.cholesky(statistics.scatter / safe[..., None, None] + ridge * identity))
+        return Full(
+            jnp.linalg.cholesky(statistics.scatter / safe[..., None, None] + ridge * identity)
+        )
 
     def scale_by(self, covariance: Full, factor: Any) -> Full:
         """Multiply the factors."""

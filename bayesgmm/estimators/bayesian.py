@@ -1,0 +1,271 @@
+"""The posterior behind scikit-learn's interface."""
+
+from functools import cached_property
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils import Bunch, check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..api import fit
+from ..data.dataset import Dataset
+from ..diagnostics.checks import diagnose
+from ..diagnostics.datatree import to_datatree
+from ..engines.nuts import NUTS
+from ..model.priors import NormalInverseWishart
+from ..model.spec import DEFAULT_MAX_COMPONENTS, MixtureSpec
+from ..model.weights import Dirichlet, DirichletProcess, SparseDirichlet
+from ..posterior.density import draw_rows, log_density
+from ..posterior.membership import membership
+from ..posterior.partition import Partition, co_clustering, partition
+from ..result import Fit
+from ..store import save
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+WEIGHT_PRIORS = {
+    "dirichlet_process": DirichletProcess,
+    "dirichlet_distribution": SparseDirichlet,
+}
+
+
+class BayesianGaussianMixture(DensityMixin, BaseEstimator):
+    """Posterior of a Gaussian mixture, by default with the number of clusters inferred.
+
+    Hyperparameters that scikit-learn names keep its names and meaning. None is the weakly
+    informative default, which ``print(model.fit_.model)`` shows in the data's units.
+
+    Args:
+        n_components: number of components, or "auto" to infer the number of clusters.
+        max_components: bound on the components with "auto".
+        covariance_type: "full", "tied", "diag" or "spherical".
+        inference: the engine; "nuts".
+        weight_concentration_prior_type: with "auto", "dirichlet_distribution" (sparse Dirichlet)
+            or "dirichlet_process".
+        weight_concentration_prior: concentration, a number or a NumPyro distribution.
+        mean_prior: prior mean of the means, (D,).
+        mean_precision_prior: rows that prior mean is worth, > 0.
+        degrees_of_freedom_prior: of the inverse-Wishart prior of the covariances.
+        covariance_prior: its scale, (D, D), (D,) or a number.
+        n_chains: chains from over-dispersed starts.
+        n_warmup: adaptation steps per chain.
+        n_draws: draws kept per chain.
+        random_state: seed.
+        verbose: whether to show a progress bar.
+
+    Attributes:
+        fit_: the underlying ``Fit``.
+        partition_: the representative ``Partition``.
+        labels_: its labels, 0 for the largest cluster, (N,).
+        n_clusters_: posterior mode of the number of clusters that hold rows.
+        n_clusters_pmf_: its posterior distribution, a pandas Series.
+        n_features_in_: number of columns, D.
+        feature_names_in_: column names, if the data had them.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_components": [Interval(Integral, 2, None, closed="left")],
+        "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
+        "inference": [StrOptions({"nuts"})],
+        "weight_concentration_prior_type": [StrOptions(set(WEIGHT_PRIORS))],
+        "weight_concentration_prior": [
+            None,
+            Interval(Real, 0, None, closed="neither"),
+            HasMethods("log_prob"),
+        ],
+        "mean_precision_prior": [None, Interval(Real, 0, None, closed="neither")],
+        "mean_prior": [None, "array-like"],
+        "degrees_of_freedom_prior": [None, Interval(Real, 0, None, closed="neither")],
+        "covariance_prior": [None, "array-like", Interval(Real, 0, None, closed="neither")],
+        "n_chains": [Interval(Integral, 1, None, closed="left")],
+        "n_warmup": [Interval(Integral, 0, None, closed="left")],
+        "n_draws": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_components: int | Literal["auto"] = "auto",
+        *,
+        max_components: int = DEFAULT_MAX_COMPONENTS,
+        covariance_type: str = "full",
+        inference: str = "nuts",
+        weight_concentration_prior_type: str = "dirichlet_distribution",
+        weight_concentration_prior: Any = None,
+        mean_prior: Any = None,
+        mean_precision_prior: float | None = None,
+        degrees_of_freedom_prior: float | None = None,
+        covariance_prior: Any = None,
+        n_chains: int = 4,
+        n_warmup: int = 1000,
+        n_draws: int = 1000,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.max_components = max_components
+        self.covariance_type = covariance_type
+        self.inference = inference
+        self.weight_concentration_prior_type = weight_concentration_prior_type
+        self.weight_concentration_prior = weight_concentration_prior
+        self.mean_prior = mean_prior
+        self.mean_precision_prior = mean_precision_prior
+        self.degrees_of_freedom_prior = degrees_of_freedom_prior
+        self.covariance_prior = covariance_prior
+        self.n_chains = n_chains
+        self.n_warmup = n_warmup
+        self.n_draws = n_draws
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Sample the posterior.
+
+        Args:
+            X: rows (N, D): array, nested lists or data frame.
+            y: ignored.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ValueError: data or settings that do not go together.
+            TypeError: data that are not numbers.
+        """
+        self._validate_params()
+        data = Dataset.from_array(X)
+        validate_data(self, X, skip_check_array=True)
+        self.__dict__.pop("partition_", None)
+        engine = NUTS(self.n_chains, self.n_warmup, self.n_draws, progress=bool(self.verbose))
+        self.fit_ = fit(data, self.specification(), engine=engine, seed=seed_of(self.random_state))
+        return self
+
+    def specification(self) -> MixtureSpec:
+        """Return the ``MixtureSpec`` these parameters describe."""
+        prior = NormalInverseWishart(
+            mean=self.mean_prior,
+            mean_precision=self.mean_precision_prior,
+            degrees_of_freedom=self.degrees_of_freedom_prior,
+            scale=self.covariance_prior,
+        )
+        return MixtureSpec(
+            self.n_components, self.max_components, self.covariance_type, self._weights(), prior
+        )
+
+    def _weights(self) -> Any:
+        concentration = self.weight_concentration_prior
+        if self.weight_concentration_prior_type == "dirichlet_process":
+            return DirichletProcess(concentration)
+        if self.n_components == "auto":
+            return SparseDirichlet(concentration)
+        return Dirichlet(1.0 if concentration is None else concentration)
+
+    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:
+        """Sample the posterior and return the labels of the representative partition, (N,)."""
+        return self.fit(X).labels_
+
+    @cached_property
+    def partition_(self) -> Partition:
+        """The representative partition of the fitted rows."""
+        return partition(self._fitted())
+
+    @property
+    def labels_(self) -> np.ndarray:
+        """Labels of the representative partition, 0 for the largest cluster, (N,)."""
+        return self.partition_.labels
+
+    @property
+    def n_clusters_pmf_(self) -> "pd.Series":
+        """Posterior probabilities of the number of clusters that hold rows."""
+        import pandas as pd
+
+        drawn = pd.Series(self._fitted().n_clusters.ravel(), name="probability")
+        return drawn.value_counts(normalize=True).sort_index().rename_axis("n_clusters")
+
+    @property
+    def n_clusters_(self) -> int:
+        """Posterior mode of the number of clusters that hold rows."""
+        pmf = self.n_clusters_pmf_
+        return int(pmf.index[int(np.argmax(pmf.to_numpy()))])
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable cluster of rows (M, D), (M,)."""
+        return membership(self._fitted(), self.partition_, X).mean.argmax(1)
+
+    def predict_proba(self, X: Any, interval: float | None = None) -> Any:
+        """Return the probabilities of membership in the clusters of ``partition_``.
+
+        Args:
+            X: rows (M, D).
+            interval: probability of an equal-tailed interval over posterior draws, or None.
+
+        Returns:
+            (M, J); with an interval a Bunch of ``mean``, ``lower`` and ``upper``, (M, J) each.
+
+        Raises:
+            ValueError: another number of columns, or an interval outside (0, 1).
+        """
+        result = membership(self._fitted(), self.partition_, X, interval)
+        return result.mean if interval is None else Bunch(**result._asdict())
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return the log posterior predictive density of rows (M, D), (M,)."""
+        return log_density(self._fitted(), X)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the mean log posterior predictive density per row."""
+        return float(self.score_samples(X).mean())
+
+    def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Draw rows from the posterior predictive distribution.
+
+        Returns:
+            Rows (n_samples, D) and the most probable cluster of each.
+        """
+        rows, _ = draw_rows(self._fitted(), n_samples, check_random_state(self.random_state))
+        return rows, self.predict(rows)
+
+    def co_clustering(self, rows: Any = None) -> np.ndarray:
+        """Return the posterior probability that two fitted rows belong together, (M, M)."""
+        return co_clustering(self._fitted(), rows)
+
+    def diagnose(self) -> "pd.DataFrame":
+        """Return the table of checks."""
+        return diagnose(self._fitted())
+
+    def summary(self) -> "pd.DataFrame":
+        """Return ArviZ's summary of the quantities that do not depend on labels.
+
+        Components of single draws have no common labels, so rows per component are not offered.
+        """
+        import arviz as az
+
+        quantities = ["n_clusters", "log_lik", "entropy", "sorted_weights"]
+        return az.summary(self.datatree_, var_names=quantities)
+
+    @property
+    def datatree_(self) -> "xr.DataTree":
+        """The posterior in ArviZ's layout."""
+        return to_datatree(self._fitted())
+
+    def save(self, path: Any) -> None:
+        """Save the fit as netCDF; ``bg.load`` reads it back."""
+        save(self._fitted(), path)
+
+    def _fitted(self) -> Fit:
+        check_is_fitted(self, "fit_")
+        return self.fit_
+
+
+def seed_of(random_state: Any) -> int:
+    """Return a seed: an integer as it is, anything else drawn from."""
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31))

@@ -1,0 +1,10 @@
+import jax
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _global_settings_untouched():
+    """No test and nothing it calls may change the process-wide settings of JAX."""
+    before = dict(jax.config.values)
+    yield
+    assert dict(jax.config.values) == before
