@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import jax
 import numpy as np
@@ -91,8 +91,8 @@ class Fit:
     log_likelihood: np.ndarray
     status: Status
     log_prior: np.ndarray | None = None
-    history: Mapping[str, np.ndarray] = field(default_factory=dict)
-    sample_stats: Mapping[str, np.ndarray] = field(default_factory=dict)
+    history: Mapping[str, Any] = field(default_factory=dict)
+    sample_stats: Mapping[str, Any] = field(default_factory=dict)
     counts: np.ndarray | None = None
     concentration: np.ndarray | None = None
     label_key: np.ndarray | None = None
@@ -104,7 +104,7 @@ class Fit:
         affine = self.model.affine
         mapped = Mixture(
             self.scaled.log_weights,
-            affine.inverse(self.scaled.means),
+            cast(jax.Array, affine.inverse(self.scaled.means)),
             self.model.family.scale_by(self.scaled.covariance, float(affine.scale)),
         )
         return jax.tree.map(lambda leaf: np.asarray(leaf, self.model.dtype), mapped)

@@ -8,6 +8,7 @@ arithmetic blind to offsets and units.
 from typing import NamedTuple
 
 import numpy as np
+from jax.typing import ArrayLike
 
 
 class Affine(NamedTuple):
@@ -35,7 +36,7 @@ class Affine(NamedTuple):
         scaled /= self.scale
         return scaled
 
-    def inverse(self, scaled: np.ndarray) -> np.ndarray:
+    def inverse(self, scaled: ArrayLike) -> np.ndarray:
         """Map rows or means (..., D) back to the user's units."""
         return np.asarray(scaled) * self.scale + self.centre
 

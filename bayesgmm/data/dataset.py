@@ -117,7 +117,7 @@ def _from_frame(data: Any) -> tuple[Any, tuple[str, ...] | None]:
         return data, None
     import narwhals as nw
 
-    frame = nw.from_native(data, eager_or_interchange_only=False, pass_through=False)
+    frame = nw.from_native(data)
     if isinstance(frame, nw.LazyFrame):
         frame = frame.collect()
     text = [
@@ -202,7 +202,7 @@ def _check_finite(values: np.ndarray, names: tuple[str, ...] | None) -> None:
 def check_spread(values: np.ndarray, names: Sequence[str]) -> None:
     """Raise if all rows are equal; warn of constant columns."""
     lowest, highest = values.min(0), values.max(0)
-    constant = [names[j] for j in np.flatnonzero(lowest == highest)]
+    constant = [names[int(j)] for j in np.flatnonzero(lowest == highest)]
     if len(values) < 2:
         raise ValueError(
             f"Expected at least two rows, got 1 sample (n_samples={len(values)}). A spread cannot be learnt from one row."

@@ -217,8 +217,8 @@ def build_fit(
         engine=engine,
         kind="point",
         scaled=jax.tree.map(lambda leaf: leaf[best], end.mixture),
-        log_likelihood=end.log_likelihood[best] - to_data_units,
-        log_prior=None if model.prior is None else end.log_prior[best],
+        log_likelihood=np.asarray(end.log_likelihood[best] - to_data_units),
+        log_prior=None if model.prior is None else np.asarray(end.log_prior[best]),
         status=status,
         history={
             "log_likelihood": end.history[:n_evaluated, best] - to_data_units,

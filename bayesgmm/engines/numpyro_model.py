@@ -15,7 +15,7 @@ The likelihood is the kernel's, whose gradient costs one EM iteration.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +32,7 @@ from ..model.mixture import Mixture
 from ..model.resolved import Model, resolve
 from ..model.spec import MixtureSpec
 from ..model.weights import (
+    WeightPrior,
     coordinates_from_log_weights,
     is_random,
     log_sticks_to_log_weights,
@@ -44,9 +45,12 @@ from ..numerics.rows import Rows, chunk_length
 class StickCoordinates(dist.Distribution):
     """Law of the coordinates t of sticks v ~ Beta(a, b)."""
 
-    arg_constraints = {"a": constraints.positive, "b": constraints.positive}
+    arg_constraints: ClassVar[dict[str, Any]] = {
+        "a": constraints.positive,
+        "b": constraints.positive,
+    }
     support = constraints.real_vector
-    reparametrized_params = ["a", "b"]
+    reparametrized_params: ClassVar[list[str]] = ["a", "b"]
 
     def __init__(self, a: Array, b: Array, *, validate_args: bool | None = None) -> None:
         """Take the Beta parameters, (K - 1,) each."""
@@ -170,13 +174,13 @@ def numpyro_model(spec: MixtureSpec, X: Any) -> Callable[..., Mixture]:
     """
     data = X if isinstance(X, Dataset) else Dataset.from_array(X)
     model = resolve(spec, data)
-    refuse_unsuitable(model)
+    weights = require_prior(model)
     features = model.family.n_features(data.n_columns) + model.n_components
     rows = data.rows(chunk_length(data.n_rows, features))
 
     def bayesian_mixture(observed: bool = True) -> Mixture:
         cast = partial(jax.tree.map, jnp.asarray)
-        mixture = mixture_prior(model.weights, cast(model.prior), model.n_components)
+        mixture = mixture_prior(weights, cast(model.prior), model.n_components)
         if observed:
             natural = model.family.natural(mixture)
             numpyro.factor("log_likelihood", log_likelihood(model.family, natural, cast(rows)))
@@ -200,10 +204,11 @@ def record(model: Model, mixture: Mixture) -> Mixture:
     return mapped
 
 
-def refuse_unsuitable(model: Model) -> None:
-    """Raise if the model has no prior to sample from."""
-    if model.prior is None:
+def require_prior(model: Model) -> WeightPrior:
+    """Return the weight prior; raise if the model has no prior to sample from."""
+    if model.prior is None or model.weights is None:
         raise ValueError(
             "Expected a specification with priors, got one without (maximum likelihood): its posterior is "
             "improper. Use bg.MixtureSpec(n_components=...) with its default priors, or engine=bg.EM()."
         )
+    return model.weights

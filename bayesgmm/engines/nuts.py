@@ -33,7 +33,7 @@ from ..numerics.precision import in_float64, to_numpy
 from ..numerics.rows import Rows, chunk_length
 from ..result import Fit, Outcome, Status
 from .driver import drive
-from .numpyro_model import mixture_model, refuse_unsuitable
+from .numpyro_model import mixture_model, require_prior
 from .overdispersed import floored, overdispersed_mixtures
 
 SLICE = 50
@@ -91,15 +91,15 @@ class NUTS:
             ValueError: a model without priors.
             KeyboardInterrupt: interrupted before the first draw was finished.
         """
-        refuse_unsuitable(model)
+        weights = require_prior(model)
         key_chains, key_fill, key_labels = jax.random.split(key, 3)
         width = model.family.n_features(data.n_columns) + self.n_chains * model.n_components
         rows = jax.device_put(data.rows(chunk_length(data.n_rows, width)))
-        problem = Problem(model.weights.concentration, model.prior, rows)
+        problem = Problem(weights.concentration, model.prior, rows)
         static = Static(
             model.family,
             model.n_components,
-            type(model.weights),
+            type(weights),
             self.n_warmup,
             self.target_accept,
             self.max_tree_depth,
@@ -180,7 +180,6 @@ def potential_of(static: Static, problem: Problem) -> Any:
 
 def kernel_for(static: Static, problem: Problem) -> tuple[Any, Any]:
     """Return NumPyro's init and sample for this posterior, built while tracing."""
-
     init, sample = hmc(potential_fn_gen=partial(potential_of, static), algo="NUTS")
 
     def start(key: Array, position: dict[str, Array], metric: Array) -> HMCState:
@@ -264,7 +263,7 @@ def coordinates(key: Array, model: Model, mixtures: Mixture, n_rows: int) -> dic
     """
     n_chains, n_components = mixtures.log_weights.shape
     key_components, key_means = jax.random.split(key)
-    prior, weights = model.prior, model.weights
+    prior, weights = model.prior, require_prior(model)
     empty = jnp.exp(mixtures.log_weights) * n_rows < 0.5
     raw = prior.raw_from_covariance(mixtures.covariance)
     if raw.ndim > 1 and raw.shape[:2] == empty.shape:

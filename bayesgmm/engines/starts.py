@@ -177,10 +177,11 @@ def given_mixture(mixture: Mixture, model: Model) -> Mixture:
         )
     check_parameters(mixture, model)
     covariance = model.family.scale_by(mixture.covariance, 1 / float(model.affine.scale))
-    scaled = Mixture(
-        mixture.log_weights, model.affine.forward(np.asarray(mixture.means)), covariance
+    return Mixture(
+        jnp.asarray(mixture.log_weights, float),
+        jnp.asarray(model.affine.forward(np.asarray(mixture.means, float)), float),
+        type(covariance)(*(jnp.asarray(leaf, float) for leaf in covariance)),
     )
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, float), scaled)
 
 
 def check_parameters(mixture: Mixture, model: Model) -> None:

@@ -89,7 +89,8 @@ class MixtureSpec:
             )
         if self.prior is not None and not isinstance(self.prior, NormalInverseWishart):
             raise ValueError(
-                f"Expected prior to be bg.NormalInverseWishart or None, got {self.prior!r}. Use bg.NormalInverseWishart()."
+                f"Expected prior to be bg.NormalInverseWishart or None, got {self.prior!r}. "
+                "Use bg.NormalInverseWishart()."
             )
 
 

@@ -29,8 +29,13 @@ class WeightPrior(Protocol):
         grows: whether K is only an upper bound, the number of clusters being inferred.
     """
 
-    concentration: Any
-    grows: bool
+    @property
+    def concentration(self) -> Any:
+        """See the class."""
+
+    @property
+    def grows(self) -> bool:
+        """See the class."""
 
     def sticks(self, concentration: ArrayLike, n_components: int) -> tuple[Array, Array]:
         """Return the Beta parameters (a, b) of the K - 1 sticks, (..., K - 1) each."""
@@ -219,14 +224,14 @@ def stick_logit(t: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
     """Return logit v at the coordinate t, (...)."""
     t = jnp.asarray(t)
     right, left = jnp.log1p(1 / jnp.asarray(b)), jnp.log1p(1 / jnp.asarray(a))
-    return t + jax.nn.softplus(t - right) / b - jax.nn.softplus(-t - left) / a
+    return jnp.asarray(t + jax.nn.softplus(t - right) / b - jax.nn.softplus(-t - left) / a)
 
 
 def stick_slope(t: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
     """Return the derivative of ``stick_logit``, (...)."""
     t = jnp.asarray(t)
     right, left = jnp.log1p(1 / jnp.asarray(b)), jnp.log1p(1 / jnp.asarray(a))
-    return 1 + jax.nn.sigmoid(t - right) / b + jax.nn.sigmoid(-t - left) / a
+    return jnp.asarray(1 + jax.nn.sigmoid(t - right) / b + jax.nn.sigmoid(-t - left) / a)
 
 
 def stick_log_density(t: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:

@@ -4,7 +4,7 @@ A chunk is laid out (D, chunk): the long axis last. Padding rows are zero and ca
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from jax import Array
@@ -24,8 +24,8 @@ class Rows(NamedTuple):
         weights: weight of each row, zero for padding, (n_chunks, chunk).
     """
 
-    values: np.ndarray | Array
-    weights: np.ndarray | Array
+    values: Array
+    weights: Array
 
 
 def chunk_length(n_rows: int, n_features: int, itemsize: int = 8) -> int:
@@ -43,9 +43,8 @@ def chunk_rows(values: np.ndarray, length: int, weights: np.ndarray | None = Non
     out = np.zeros((n_chunks, n_columns, length), dtype=values.dtype)
     for index, block in enumerate(_blocks(values, length)):
         out[index, :, : len(block)] = block.T
-    return Rows(
-        out, chunk_vector(np.ones(n_rows, values.dtype) if weights is None else weights, length)
-    )
+    each = np.ones(n_rows, values.dtype) if weights is None else weights
+    return Rows(cast(Array, out), cast(Array, chunk_vector(each, length)))
 
 
 def chunk_vector(vector: np.ndarray, length: int) -> np.ndarray:
@@ -57,7 +56,7 @@ def chunk_vector(vector: np.ndarray, length: int) -> np.ndarray:
 
 def chunk_table(table: np.ndarray, length: int) -> np.ndarray:
     """Cut a table (N, K) into (n_chunks, K, length), padded with zeros."""
-    return chunk_rows(table, length).values  # type: ignore[return-value]
+    return np.asarray(chunk_rows(table, length).values)
 
 
 def _blocks(values: np.ndarray, length: int) -> Iterator[np.ndarray]:

@@ -28,7 +28,7 @@ def scaled_rows(fit: Fit, X: Any) -> np.ndarray:
 
 
 def in_blocks(
-    function: Callable[[Array], Array], scaled: np.ndarray, bytes_per_row: int
+    function: Callable[[Any], Array], scaled: np.ndarray, bytes_per_row: int
 ) -> Iterator[np.ndarray]:
     """Apply a compiled function of columns (D, n) to blocks of rows of equal, padded length.
 

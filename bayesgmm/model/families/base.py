@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from ..mixture import Mixture, Statistics
 
@@ -19,10 +20,21 @@ class ConjugatePrior(Protocol):
         scale: scale of the covariances, in the shape of the family.
     """
 
-    mean: Array
-    mean_precision: Array
-    degrees_of_freedom: Array
-    scale: Array
+    @property
+    def mean(self) -> Array:
+        """See the class."""
+
+    @property
+    def mean_precision(self) -> Array:
+        """See the class."""
+
+    @property
+    def degrees_of_freedom(self) -> Array:
+        """See the class."""
+
+    @property
+    def scale(self) -> Array:
+        """See the class."""
 
     def update(self, statistics: Statistics) -> Any:
         """Return the conjugate posterior given statistics."""
@@ -60,8 +72,13 @@ class Family(Protocol):
         record: the covariance record of this family.
     """
 
-    name: str
-    record: type
+    @property
+    def name(self) -> str:
+        """See the class."""
+
+    @property
+    def record(self) -> type:
+        """See the class."""
 
     def n_features(self, n_columns: int) -> int:
         """Return F, the length of the feature vector T(x)."""
@@ -102,7 +119,7 @@ class Family(Protocol):
     def is_singular(self, mixture: Mixture) -> Array:
         """Say which covariances are singular to rounding, (..., K)."""
 
-    def maximise(self, statistics: Statistics, ridge: Array | float) -> Any:
+    def maximise(self, statistics: Statistics, ridge: ArrayLike) -> Any:
         """Return the covariance of the M-step, ``ridge`` added to its diagonal."""
 
     def scale_by(self, covariance: Any, factor: Any) -> Any:

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import gammaln
+from jax.typing import ArrayLike
 
 from ...numerics.moments import with_ones
 from ...numerics.wishart import log_chi2_of_log
@@ -155,7 +156,7 @@ class DiagonalFamily:
         """Compare the scales with rounding, (..., K)."""
         return ~(mixture.covariance.scales > SMALLEST_SCALE).all(-1)
 
-    def maximise(self, statistics: Statistics, ridge: Array | float) -> Diagonal:
+    def maximise(self, statistics: Statistics, ridge: ArrayLike) -> Diagonal:
         """Return sqrt(scatter / count + ridge)."""
         safe = statistics.counts + 10 * jnp.finfo(statistics.counts.dtype).eps
         return Diagonal(jnp.sqrt(statistics.scatter / safe[..., None] + ridge))

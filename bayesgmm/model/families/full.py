@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from ...numerics import wishart
 from ...numerics.linalg import half_log_det, matvec, outer, solve_lower, whitening
@@ -164,7 +165,7 @@ class FullFamily:
         """Compare the pivots with the variances, (..., K)."""
         return singular_factor(mixture.covariance.chol)
 
-    def maximise(self, statistics: Statistics, ridge: Array | float) -> Full:
+    def maximise(self, statistics: Statistics, ridge: ArrayLike) -> Full:
         """Return the Cholesky factors of scatter / count + ridge I."""
         safe = statistics.counts + 10 * jnp.finfo(statistics.counts.dtype).eps
         identity = jnp.eye(statistics.means.shape[-1], dtype=safe.dtype)

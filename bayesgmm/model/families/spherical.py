@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import gammaln
+from jax.typing import ArrayLike
 
 from ...numerics.moments import with_ones
 from ...numerics.wishart import log_chi2_of_log
@@ -150,7 +151,7 @@ class SphericalFamily:
         """Compare the scales with rounding, (..., K)."""
         return ~(mixture.covariance.scales > SMALLEST_SCALE)
 
-    def maximise(self, statistics: Statistics, ridge: Array | float) -> Spherical:
+    def maximise(self, statistics: Statistics, ridge: ArrayLike) -> Spherical:
         """Return sqrt(scatter / (count D) + ridge)."""
         safe = statistics.counts + 10 * jnp.finfo(statistics.counts.dtype).eps
         variance = statistics.scatter / (safe * statistics.means.shape[-1])

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from ...numerics import wishart
 from ...numerics.linalg import half_log_det, matvec, outer, solve_lower, whitening
@@ -175,7 +176,7 @@ class TiedFamily:
         """Compare the pivots with the variances, (..., 1)."""
         return singular_factor(mixture.covariance.chol)[..., None]
 
-    def maximise(self, statistics: Statistics, ridge: Array | float) -> Tied:
+    def maximise(self, statistics: Statistics, ridge: ArrayLike) -> Tied:
         """Return the Cholesky factor of pooled scatter / N + ridge I."""
         pooled = statistics.scatter.sum(-3) / statistics.counts.sum(-1)[..., None, None]
         identity = jnp.eye(statistics.means.shape[-1], dtype=pooled.dtype)

@@ -1,0 +1,42 @@
+"""What all pictures share: colours that colour-blind readers can tell apart, and bare axes.
+
+The colours are those of Okabe & Ito (2008), without the yellow that fades on white paper.
+"""
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v")
+INK = "#333333"
+GREY = "#9A9A9A"
+PALE = "#DDDDDD"
+
+
+def colour(index: int) -> str:
+    """Return the colour of a cluster or chain; they repeat after seven."""
+    return PALETTE[index % len(PALETTE)]
+
+
+def marker(index: int) -> str:
+    """Return the marker of a cluster: another shape for each round of the colours."""
+    return MARKERS[index // len(PALETTE) % len(MARKERS)]
+
+
+def axes_or_new(ax: Axes | None, size: tuple[float, float] = (6.4, 4.8)) -> Axes:
+    """Return the given axes, or those of a new figure of ``size`` inches."""
+    if ax is not None:
+        return ax
+    _, new = plt.subplots(figsize=size, layout="constrained")
+    return new
+
+
+def bare(ax: Axes) -> Axes:
+    """Take away the frame's upper and right lines."""
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def counted(n: int, singular: str) -> str:
+    """Return a number with its noun, "1 row" or "2 rows", thousands set apart."""
+    return f"{n:,} {singular}{'' if n == 1 else 's'}"
