@@ -205,11 +205,13 @@ def check_spread(values: np.ndarray, names: Sequence[str]) -> None:
     constant = [names[int(j)] for j in np.flatnonzero(lowest == highest)]
     if len(values) < 2:
         raise ValueError(
-            f"Expected at least two rows, got 1 sample (n_samples={len(values)}). A spread cannot be learnt from one row."
+            f"Expected at least two rows, got 1 sample (n_samples={len(values)}). "
+            "A spread cannot be learnt from one row."
         )
     if len(constant) == len(lowest):
         raise ValueError(
-            f"Expected rows that differ, got {len(values)} equal rows. There is no spread to describe: check how the table was read."
+            f"Expected rows that differ, got {len(values)} equal rows. "
+            "There is no spread to describe: check how the table was read."
         )
     if constant:
         warnings.warn(

@@ -238,7 +238,7 @@ def stick_log_density(t: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
     """Return the log density of t when v ~ Beta(a, b), (...)."""
     logit = stick_logit(t, a, b)
     of_logit = a * jax.nn.log_sigmoid(logit) + b * jax.nn.log_sigmoid(-logit) - log_beta(a, b)
-    return of_logit + jnp.log(stick_slope(t, a, b))
+    return jnp.asarray(of_logit + jnp.log(stick_slope(t, a, b)))
 
 
 def log_weights_from_coordinates(t: Array, a: Array, b: Array) -> Array:

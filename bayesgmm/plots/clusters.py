@@ -161,9 +161,9 @@ def draw_density(ax: Axes, fit: Fit, found: Partition, columns: list[int]) -> No
 
 
 def histogram_bins(values: np.ndarray) -> np.ndarray:
-    """Return bins of Freedman and Diaconis's width, halved to show clusters: 15 to 60."""
+    """Return bins of Freedman and Diaconis's width, halved to show clusters: 25 to 60."""
     width = np.ptp(np.histogram_bin_edges(values, "fd")[:2]) / 2
-    n_bins = int(np.clip(np.ceil(np.ptp(values) / width), 15, 60))
+    n_bins = int(np.clip(np.ceil(np.ptp(values) / width), 25, 60))
     return np.linspace(values.min(), values.max(), n_bins + 1)
 
 

@@ -35,7 +35,7 @@ def n_clusters(fit: Fit, *, ax: Axes | None = None) -> Axes:
     support = support_of(fit)
     by_chain = frequencies(fit.n_clusters, support)
     ax = bare(axes_or_new(ax, (5.2, 3.8)))
-    draw_bars(ax, support, by_chain.mean(0))
+    draw_bars(ax, support, by_chain)
     if len(by_chain) > 1:
         draw_chains(ax, support, by_chain)
     ax.set_xticks(support)
@@ -57,11 +57,21 @@ def frequencies(n_clusters: np.ndarray, support: np.ndarray) -> np.ndarray:
     return (n_clusters[..., None] == support).mean(1)
 
 
-def draw_bars(ax: Axes, support: np.ndarray, probabilities: np.ndarray) -> None:
-    """Draw the bars with their heights in figures."""
-    bars = ax.bar(support, probabilities, width=0.62, color=BAR, edgecolor=INK, linewidth=0.6)
-    texts = [f"{p:.3f}".lstrip("0") if 0 < p < 0.9995 else f"{p:.0f}" for p in probabilities]
-    ax.bar_label(bars, texts, padding=7, fontsize="small", color=INK)
+def draw_bars(ax: Axes, support: np.ndarray, by_chain: np.ndarray) -> None:
+    """Draw the bars, with their heights in figures above the highest chain."""
+    probabilities = by_chain.mean(0)
+    ax.bar(support, probabilities, width=0.62, color=BAR, edgecolor=INK, linewidth=0.6)
+    for number, p, top in zip(support, probabilities, by_chain.max(0), strict=True):
+        if p > 0:
+            ax.annotate(
+                f"{p:.3f}",
+                (number, top),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize="small",
+                color=INK,
+            )
 
 
 def draw_chains(ax: Axes, support: np.ndarray, by_chain: np.ndarray) -> None:

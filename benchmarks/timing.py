@@ -1,0 +1,58 @@
+"""Two programs timed in turn in one process, so that a busy machine slows both alike."""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Comparison(NamedTuple):
+    """Seconds per call of two programs, timed in alternation, (repeats,) each."""
+
+    ours: np.ndarray
+    theirs: np.ndarray
+
+    @property
+    def ratios(self) -> np.ndarray:
+        """Their time over ours, one ratio per turn."""
+        return self.theirs / self.ours
+
+    def __str__(self) -> str:
+        """Show median milliseconds and the spread of the ratio."""
+        ours, theirs = 1e3 * np.median(self.ours), 1e3 * np.median(self.theirs)
+        low, middle, high = np.percentile(self.ratios, [0, 50, 100])
+        return f"{ours:10.3f} {theirs:10.3f} {low:9.1f} {middle:8.1f} {high:8.1f}"
+
+
+HEADER = f"{'ours/ms':>10} {'theirs/ms':>10} {'min ratio':>9} {'median':>8} {'max':>8}"
+
+
+def alternate(ours: Callable[[], Any], theirs: Callable[[], Any], n_repeats: int) -> Comparison:
+    """Time two programs in turn, each long enough to be measured.
+
+    Args:
+        ours: program that blocks until its result is there; called once before timing.
+        theirs: likewise.
+        n_repeats: turns.
+    """
+    loops = [n_loops(program) for program in (ours, theirs)]
+    turns = [
+        [seconds(program, n) for program, n in zip((ours, theirs), loops, strict=True)]
+        for _ in range(n_repeats)
+    ]
+    return Comparison(*np.array(turns).T)
+
+
+def n_loops(program: Callable[[], Any], at_least: float = 0.1) -> int:
+    """Warm a program up and return how many calls take ``at_least`` seconds."""
+    program()
+    return max(1, int(at_least / max(seconds(program, 1), 1e-6)))
+
+
+def seconds(program: Callable[[], Any], n_calls: int) -> float:
+    """Return seconds per call."""
+    begun = time.perf_counter()
+    for _ in range(n_calls):
+        program()
+    return (time.perf_counter() - begun) / n_calls
