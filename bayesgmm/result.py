@@ -131,10 +131,23 @@ class Fit:
             Components, (C, S, N) or (C, S, len(rows)), 16-bit integers; their numbers have no
             meaning across draws. For a point, the most probable components with axes (1, 1, N).
         """
+        labels = self.labels_of_draws(np.arange(self.log_likelihood.size), rows)
+        return labels.reshape(*(self.log_likelihood.shape or (1, 1)), -1)
+
+    def labels_of_draws(self, draws: np.ndarray, rows: Any = None) -> np.ndarray:
+        """Redraw the labels of some draws only.
+
+        Args:
+            draws: indices (S,) into the draws of all chains, laid end to end.
+            rows: indices of rows; all by default.
+
+        Returns:
+            Components, (S, len(rows)), as in ``allocations``.
+        """
         n_leading = self.log_likelihood.ndim
         flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[n_leading:]), self.scaled)
-        labels = redraw_labels(self.label_key, self.model.family, flat, self.data.scaled(), rows)
-        return labels.reshape(*(self.log_likelihood.shape or (1, 1)), -1)
+        scaled = self.data.scaled()
+        return redraw_labels(self.label_key, self.model.family, flat, draws, scaled, rows)
 
     @property
     def n_parameters(self) -> int:

@@ -65,6 +65,7 @@ class Climb(NamedTuple):
 
 def begin(family: Family, mixture: Mixture, max_iter: int) -> Climb:
     """Return the state before the first turn; restarts that start singular are finished already."""
+    first = ACTIVE if max_iter > 0 else FINISHING
     n_restarts = mixture.log_weights.shape[0]
     singular = family.is_singular(mixture)
     failed = singular.any(-1)
@@ -75,7 +76,7 @@ def begin(family: Family, mixture: Mixture, max_iter: int) -> Climb:
         log_prior=jnp.zeros_like(unknown),
         turn=jnp.zeros((), jnp.int32),
         n_iter=jnp.zeros(n_restarts, jnp.int32),
-        phase=jnp.where(failed, FINISHED, ACTIVE).astype(jnp.int32),
+        phase=jnp.where(failed, FINISHED, first).astype(jnp.int32),
         converged=jnp.zeros(n_restarts, bool),
         collapsed=jnp.where(failed, singular.argmax(-1), -1).astype(jnp.int32),
         history=jnp.full((max_iter + 1, n_restarts), jnp.nan, mixture.means.dtype),

@@ -43,7 +43,7 @@ class EM:
         n_init: number of restarts, run side by side; the best is kept.
         start: "kmeans", "k-means++", "random", "random_from_data", responsibilities (N, K), or a
             Mixture in the data's units.
-        max_iter: most updates per restart.
+        max_iter: most updates per restart; 0 evaluates the start.
         tol: a restart ends when the mean log-likelihood per row changes by less.
         reg_covar: added to the diagonal of covariances, in squared units of the data; not used
             with a prior, which regularises by itself. A value larger than the total variance of
@@ -65,10 +65,10 @@ class EM:
     def __post_init__(self) -> None:
         """Check the settings."""
         check_start(self.start)
-        for name in ("n_init", "max_iter"):
+        for name, lowest in (("n_init", 1), ("max_iter", 0)):
             value = getattr(self, name)
-            is_whole = hasattr(value, "__index__") and value >= 1
-            _require(is_whole, name, "to be a whole number >= 1", value)
+            is_whole = hasattr(value, "__index__") and value >= lowest
+            _require(is_whole, name, f"to be a whole number >= {lowest}", value)
         _require(self.tol >= 0, "tol", ">= 0", self.tol)
         _require(self.reg_covar >= 0, "reg_covar", ">= 0", self.reg_covar)
 

@@ -6,6 +6,7 @@ Labels are summed out while sampling and drawn afterwards, one per row and draw.
 (Hoffman & Gelman 2014, JMLR 15, 1593-1623.)
 """
 
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from numpyro.distributions import biject_to
 from numpyro.infer.hmc import HMCState, hmc
 from numpyro.infer.util import potential_energy
 
-from ..data.dataset import Dataset
+from ..data.dataset import Dataset, DataWarning
 from ..model.allocation import counts_and_log_likelihood, draw_keys
 from ..model.families.base import Family
 from ..model.mixture import Mixture
@@ -39,6 +40,8 @@ from .overdispersed import floored, overdispersed_mixtures
 SLICE = 50
 # Before the mass matrix is adapted long trees are wasted: warm-up doubles less often.
 WARMUP_TREE_DEPTH = 8
+# Error of a row's log density beyond which the user is told.
+LOST_DIGITS = 1e-3
 
 
 @dataclass(frozen=True)
@@ -323,6 +326,7 @@ def build_fit(
     mixtures, concentration = mixtures_at(
         type(model.weights), model.n_components, problem.concentration, model.prior, position
     )
+    warn_of_lost_digits(model.family, mixtures)
     keys = draw_keys(key_labels, n_chains * n_draws)
     counts, total = counts_and_log_likelihood(keys, model.family, mixtures, problem.rows)
     to_data_units = data.n_rows * data.n_columns * np.log(model.affine.scale)
@@ -351,6 +355,18 @@ def build_fit(
         concentration=None if concentration is None else by_chain(concentration),
         label_key=to_numpy(jax.random.key_data(key_labels)),
     )
+
+
+def warn_of_lost_digits(family: Family, mixtures: Mixture) -> None:
+    """Warn where the product form of the likelihood, all a gradient sampler has, was inexact."""
+    error = float(jnp.finfo(float).eps * family.tightness(mixtures).max())
+    if error > LOST_DIGITS:
+        warnings.warn(
+            f"A component is so narrow that log densities of single rows were off by up to {error:.1g}: "
+            "its draws are not exact. Fit the rows around it by themselves, or use engine=bg.EM().",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def status_of(engine: NUTS, n_draws: int, n_divergent: int, interrupted: bool) -> Status:

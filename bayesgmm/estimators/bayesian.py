@@ -23,6 +23,7 @@ from ..posterior.membership import membership
 from ..posterior.partition import Partition, co_clustering, partition
 from ..result import Fit
 from ..store import save
+from .random_state import seed_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -262,10 +263,3 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
     def _fitted(self) -> Fit:
         check_is_fitted(self, "fit_")
         return self.fit_
-
-
-def seed_of(random_state: Any) -> int:
-    """Return a seed: an integer as it is, anything else drawn from."""
-    if isinstance(random_state, Integral):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31))

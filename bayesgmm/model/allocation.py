@@ -90,29 +90,35 @@ def draw_keys(label_key: Array, n_draws: int) -> Array:
 
 @in_float64
 def redraw_labels(
-    label_key: np.ndarray | None, family: Family, mixtures: Mixture, scaled: np.ndarray, rows: Any
+    label_key: np.ndarray | None,
+    family: Family,
+    mixtures: Mixture,
+    draws: np.ndarray,
+    scaled: np.ndarray,
+    rows: Any,
 ) -> np.ndarray:
-    """Return the labels of rows under S mixtures, (S, len(rows)), a block of draws at a time.
+    """Return labels under some of S mixtures, (len(draws), len(rows)), a block of draws at a time.
 
     Args:
         label_key: raw key the labels were drawn with; None for the most probable labels.
         family: the covariance family.
         mixtures: S mixtures in engine units.
+        draws: indices of the mixtures whose labels are wanted.
         scaled: all rows in engine units, (N, D).
         rows: indices to keep, or None for all.
     """
     width = family.n_features(scaled.shape[1]) + mixtures.log_weights.shape[-1]
     chunked = jax.device_put(chunk_rows(scaled, chunk_length(len(scaled), width)))
     kept = slice(0, len(scaled)) if rows is None else np.arange(len(scaled))[rows]
-    n_draws = len(mixtures.log_weights)
     keys = None
     if label_key is not None:
-        keys = draw_keys(jax.random.wrap_key_data(jnp.asarray(label_key)), n_draws)
-    size = max(1, min(n_draws, LABEL_BLOCK // len(scaled)))
+        every = draw_keys(jax.random.wrap_key_data(jnp.asarray(label_key)), len(mixtures.means))
+        keys = every[np.asarray(draws)]
+    size = max(1, min(len(draws), LABEL_BLOCK // len(scaled)))
     blocks = []
-    for start in range(0, n_draws, size):
+    for start in range(0, len(draws), size):
         chosen = slice(start, start + size)
-        part = jax.tree.map(operator.itemgetter(chosen), mixtures)
+        part = jax.tree.map(operator.itemgetter(draws[chosen]), mixtures)
         key_part = None if keys is None else keys[chosen]
         blocks.append(np.asarray(labels_of_draws(key_part, family, part, chunked))[:, kept])
     return np.concatenate(blocks)

@@ -55,7 +55,7 @@ class Statistics(NamedTuple):
 
     Attributes:
         counts: sums of responsibilities, (..., K).
-        means: weighted means of the rows, (..., K, D); zero where the count is zero.
+        means: weighted means of the rows, (..., K, D); of no meaning where the count is zero.
         scatter: weighted scatter about those means, in the shape of the family: (..., K, D, D)
             for full and tied, (..., K, D) for diagonal, (..., K) for spherical (summed over columns).
     """

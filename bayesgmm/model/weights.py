@@ -216,7 +216,7 @@ def draw_log_weights(
 # logit v has exponential tails of rate a to the left and b to the right: with a small concentration
 # a superfluous component's logit wanders over a range of 1 / a. In t, with
 #     logit v = t + softplus(t - log(1 + 1/b)) / b - softplus(-t - log(1 + 1/a)) / a,
-# both tails have unit rate, and between them, where components with rows live, the slope stays
+# both tails have rates near one (1 + a, 1 + b), and between them, where components with rows live, the slope stays
 # between 1 and 3: a gradient sampler sees one scale whatever the concentration.
 
 

@@ -60,7 +60,7 @@ def partition(fit: Fit) -> Partition:
         The partition, and the table that carries it to new rows.
     """
     draws = evenly(fit.log_likelihood.size, MOST_CANDIDATES)
-    labels = fit.allocations().reshape(fit.log_likelihood.size, -1)[draws]
+    labels = fit.labels_of_draws(draws)
     ranked = rank_by_size(labels)
     some_rows = evenly(labels.shape[1], MOST_ROWS)
     expected = expected_vi(ranked[:, some_rows])
@@ -145,8 +145,8 @@ def co_clustering(fit: Fit, rows: np.ndarray | None = None) -> np.ndarray:
             f"Expected at most {MOST_ROWS_OF_MATRIX} rows for a square matrix, got {n_rows}. Pass rows=, "
             "indices of the rows you want to compare."
         )
-    labels = fit.allocations(rows).reshape(fit.log_likelihood.size, -1)
-    labels = rank_by_size(labels[evenly(len(labels), MOST_CANDIDATES)])
+    draws = evenly(fit.log_likelihood.size, MOST_CANDIDATES)
+    labels = rank_by_size(fit.labels_of_draws(draws, rows))
     together = np.zeros((n_rows, n_rows), np.float32)
     for one in labels:
         members = np.eye(one.max() + 1, dtype=np.float32)[one]

@@ -45,6 +45,16 @@ def test_max_iter_is_reported_and_the_numbers_are_honest():
     assert_honest(full, result, problem.x)
 
 
+@every_kind
+def test_no_updates_evaluate_the_start(kind):
+    problem = problem_of(full, kind)
+    start = tb.mixture_of(full, problem.start)
+    result = fit(problem.x, problem.spec, engine=engine(start=start, max_iter=0))
+    assert result.status.outcome is Outcome.MAX_ITER
+    jax.tree.map(assert_close, fitted(full, result), problem.start)
+    assert_honest(full, result, problem.x)
+
+
 @pytest.mark.parametrize(
     "structure", [one for one in STRUCTURES if not one.is_shared], ids=lambda one: one.name
 )
@@ -150,7 +160,7 @@ def test_a_model_em_cannot_serve_is_refused_before_any_work(spec):
 BAD_SETTINGS = {
     "no restarts": {"n_init": 0},
     "half a restart": {"n_init": 1.5},
-    "no updates": {"max_iter": 0},
+    "less than no updates": {"max_iter": -1},
     "half an update": {"max_iter": 10.5},
     "negative tolerance": {"tol": -1e-3},
     "tolerance nan": {"tol": np.nan},
