@@ -1,5 +1,7 @@
 """Two programs timed in turn in one process, so that a busy machine slows both alike."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -56,3 +58,23 @@ def seconds(program: Callable[[], Any], n_calls: int) -> float:
     for _ in range(n_calls):
         program()
     return (time.perf_counter() - begun) / n_calls
+
+
+def fresh_seconds(code: str) -> float:
+    """Return the wall time of a fresh Python process that runs ``code``."""
+    begun = time.perf_counter()
+    fresh_output(code)
+    return time.perf_counter() - begun
+
+
+def fresh_output(code: str) -> str:
+    """Return what a fresh Python process prints."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def alternate_fresh(ours: str, theirs: str, n_repeats: int) -> Comparison:
+    """Time two pieces of code in fresh processes in turn, after one unmeasured run of each."""
+    codes = (ours, theirs)
+    turns = [[fresh_seconds(code) for code in codes] for _ in range(n_repeats + 1)]
+    return Comparison(*np.array(turns[1:]).T)

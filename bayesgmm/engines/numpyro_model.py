@@ -40,6 +40,9 @@ from ..model.weights import (
     stick_log_density,
 )
 from ..numerics.rows import Rows, chunk_length
+from ..numerics.submodules import bind_submodules
+
+bind_submodules("numpyro.distributions")
 
 
 class StickCoordinates(dist.Distribution):

@@ -8,6 +8,7 @@ posterior draws.
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba_array
@@ -17,14 +18,16 @@ from ..posterior.membership import membership
 from ..posterior.partition import Partition, evenly, partition
 from ..result import Fit
 from .marginal import densities, ellipses, marginal
-from .style import GREY, INK, PALE, axes_or_new, bare, colour, counted, marker
+from .style import GREY, INK, axes_or_new, bare, colour, counted, marker
 
 DOT = 14.0
 GROWTH = 110.0
 SCALE_OF_CERTAINTY = (1.0, 0.8, 0.6)
 MAIN_SHARE = 0.05
+FULL_SHARE = 0.25
 MOST_NAMED = 10
 BAND = 0.9
+FACE = "#F0F0F0"
 
 
 def clusters(
@@ -101,12 +104,13 @@ def draw_rows(ax: Axes, xy: np.ndarray, found: Partition, certainty: np.ndarray)
         order = np.flatnonzero(found.labels == j)
         order = order[np.argsort(-certainty[order], kind="stable")]
         ax.scatter(
-            *xy[order].T,
+            xy[order, 0],
+            xy[order, 1],
             s=dot_sizes(certainty[order]),
             c=face_colours(colour(j), certainty[order]),
-            edgecolors=to_rgba_array(colour(j), 0.9),
+            edgecolors=colour(j),
             marker=marker(j),
-            linewidths=np.where(certainty[order] > 0.95, 0.4, 1.1),
+            linewidths=np.where(certainty[order] > 0.95, 0.4, 1.1).tolist(),
             zorder=3,
             gid="rows",
         )
@@ -130,12 +134,10 @@ def draw_ellipses(
     shown = marginal(fit, found.draws[thinned], columns)
     nearest = found.shares[thinned].argmax(-1)[shown.occupied]
     outlines = ellipses(shown.means[shown.occupied], shown.covariances[shown.occupied], prob)
-    single = len(thinned) == 1
     lines = LineCollection(
         list(outlines),
-        colors=[colour(j) for j in nearest],
-        linewidths=1.6 if single else 0.7,
-        alpha=1.0 if single else max(0.15, min(0.6, 10 / len(thinned))),
+        colors=line_colours(nearest, shown.shares[shown.occupied], len(thinned)),
+        linewidths=1.6 if len(thinned) == 1 else 0.8,
         zorder=2,
         gid="ellipses",
     )
@@ -145,10 +147,28 @@ def draw_ellipses(
     ax.autoscale_view()
 
 
+def line_colours(nearest: np.ndarray, shares: np.ndarray, n_draws: int) -> np.ndarray:
+    """Return the colours of ellipses: fainter the more draws there are and the fewer their rows."""
+    if n_draws == 1:
+        return to_rgba_array([colour(j) for j in nearest])
+    strength = np.sqrt(np.clip(shares / FULL_SHARE, 0.1, 1))
+    faint = np.clip(14 / n_draws, 0.15, 0.7)
+    return to_rgba_array([colour(j) for j in nearest], faint * strength)
+
+
 def draw_density(ax: Axes, fit: Fit, found: Partition, columns: list[int]) -> None:
     """Draw the histogram, the posterior mean density and its pointwise band over draws."""
     values = fit.data.values[:, columns[0]].astype(float)
-    ax.hist(values, bins=histogram_bins(values), density=True, color=PALE, label="data")
+    ax.hist(
+        values,
+        bins=histogram_bins(values).tolist(),
+        density=True,
+        histtype="stepfilled",
+        fc=FACE,
+        ec=GREY,
+        lw=0.6,
+        label="data",
+    )
     pad = 0.08 * np.ptp(values)
     grid = np.linspace(values.min() - pad, values.max() + pad, 500)
     curves = densities(marginal(fit, found.draws, columns), grid)
@@ -181,7 +201,8 @@ def draw_legends(
     ax: Axes, fit: Fit, found: Partition, certainty: np.ndarray, n_ellipses: int, prob: float
 ) -> None:
     """Name the clusters and, where some row is in doubt, the scale of certainty."""
-    handles = cluster_handles(found) + other_handles(ax, fit, found, n_ellipses, prob)
+    handles: list[Artist] = [*cluster_handles(found)]
+    handles += other_handles(ax, fit, found, n_ellipses, prob)
     if certainty.min() < 0.95:
         handles += certainty_handles()
     ax.legend(
@@ -232,7 +253,7 @@ def dot(base: str, shape: str, certainty: float, label: str) -> Line2D:
 
 def other_handles(
     ax: Axes, fit: Fit, found: Partition, n_ellipses: int, prob: float
-) -> list[Line2D]:
+) -> list[Artist]:
     """Return legend entries of ellipses or of the curves that carry labels."""
     if not n_ellipses:
         return ax.get_legend_handles_labels()[0]

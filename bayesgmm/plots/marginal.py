@@ -56,7 +56,7 @@ def marginal(fit: Fit, draws: np.ndarray, columns: Sequence[int]) -> Marginal:
     counts = None if fit.counts is None else fit.counts.reshape(-1, fit.counts.shape[-1])[draws]
     return Marginal(
         weights=weights,
-        means=flat.means[..., columns],
+        means=np.asarray(flat.means)[..., columns],
         covariances=dense[..., np.asarray(columns)[:, None], columns],
         occupied=weights > 0 if counts is None else counts > 0,
         shares=weights if counts is None else counts / fit.data.n_rows,

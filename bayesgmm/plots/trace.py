@@ -70,7 +70,7 @@ def draw_log_likelihood(fit: Fit, axes: np.ndarray) -> None:
     """Draw the trace and the rank histograms of the log-likelihood."""
     left, right = axes
     for c, values in enumerate(fit.log_likelihood):
-        left.plot(values, color=colour(c), label=f"chain {c}", **LINE)
+        left.plot(values, color=colour(c), **LINE)
     left.set_ylabel("log-likelihood")
     left.set_xlabel("draw")
     left.set_xlim(0, max(fit.log_likelihood.shape[1] - 1, 1))
@@ -91,9 +91,16 @@ def draw_divergences(fit: Fit, ax: Axes) -> None:
             ms=9,
             transform=ax.get_xaxis_transform(),
             clip_on=False,
-            label="divergent",
+            label="divergent draw",
         )
-        ax.legend(frameon=False, fontsize="small", loc="lower right")
+        ax.legend(
+            frameon=False,
+            fontsize="small",
+            loc="lower right",
+            bbox_to_anchor=(1, 1),
+            borderaxespad=0,
+            handletextpad=0.1,
+        )
 
 
 def draw_ranks(values: np.ndarray, ax: Axes) -> None:
