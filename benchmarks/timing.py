@@ -70,7 +70,7 @@ def fresh_seconds(code: str) -> float:
 def fresh_output(code: str) -> str:
     """Return what a fresh Python process prints."""
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def alternate_fresh(ours: str, theirs: str, n_repeats: int) -> Comparison:

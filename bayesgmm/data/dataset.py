@@ -113,11 +113,14 @@ def read_table(data: Any) -> tuple[np.ndarray, tuple[str, ...] | None]:
 
 
 def _from_frame(data: Any) -> tuple[Any, tuple[str, ...] | None]:
-    if not hasattr(data, "columns") and not hasattr(data, "collect_schema"):
+    if not hasattr(data, "collect_schema") and not hasattr(data, "columns"):
         return data, None
     import narwhals as nw
 
-    frame = nw.from_native(data)
+    try:
+        frame = nw.from_native(data)
+    except nw.exceptions.DuplicateError as error:
+        raise ValueError(f"{error}. Rename these columns.") from error
     if isinstance(frame, nw.LazyFrame):
         frame = frame.collect()
     text = [
@@ -130,8 +133,8 @@ def _from_frame(data: Any) -> tuple[Any, tuple[str, ...] | None]:
             f"Expected numeric columns, got {text} of type "
             f"{[str(frame.schema[name]) for name in text]}. Drop or encode these columns first."
         )
-    all_strings = all(isinstance(name, str) for name in data.columns)
-    return frame.to_numpy(), tuple(map(str, frame.columns)) if all_strings else None
+    all_strings = all(isinstance(name, str) for name in frame.columns)
+    return frame.to_numpy(), tuple(frame.columns) if all_strings else None
 
 
 def _as_float(table: Any, names: tuple[str, ...] | None) -> np.ndarray:
@@ -140,7 +143,7 @@ def _as_float(table: Any, names: tuple[str, ...] | None) -> np.ndarray:
             "Expected a dense table, got a sparse matrix. Sparse data is not supported: pass X.toarray()."
         )
     try:
-        values = np.asarray(table)
+        values = np.asarray(_with_nan_for_masked(table))
     except ValueError as error:
         raise ValueError(
             f"Expected rows of equal length, got a ragged sequence ({error}). Make every row as long as the first."
@@ -157,6 +160,13 @@ def _as_float(table: Any, names: tuple[str, ...] | None) -> np.ndarray:
             f"Expected numbers, got entries of type {values.dtype}. Drop or encode text and dates first."
         )
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+
+
+def _with_nan_for_masked(table: Any) -> Any:
+    """Return a masked array with NaN in its masked cells, anything else as it is."""
+    if not np.ma.is_masked(table):
+        return table
+    return table.astype(np.result_type(table.dtype, np.float32)).filled(np.nan)
 
 
 def _numbers_from_objects(values: np.ndarray) -> np.ndarray:
@@ -200,7 +210,7 @@ def _check_finite(values: np.ndarray, names: tuple[str, ...] | None) -> None:
 
 
 def check_spread(values: np.ndarray, names: Sequence[str]) -> None:
-    """Raise if all rows are equal; warn of constant columns."""
+    """Raise if all rows are equal or variances have no number; warn of constant columns."""
     lowest, highest = values.min(0), values.max(0)
     constant = [names[int(j)] for j in np.flatnonzero(lowest == highest)]
     if len(values) < 2:
@@ -213,12 +223,25 @@ def check_spread(values: np.ndarray, names: Sequence[str]) -> None:
             f"Expected rows that differ, got {len(values)} equal rows. "
             "There is no spread to describe: check how the table was read."
         )
+    _check_range(lowest.astype(float), highest.astype(float), values.dtype)
     if constant:
         warnings.warn(
             f"Columns {constant} are constant: they carry no information about clusters and make "
             "covariances singular but for the regularisation. Drop them.",
             DataWarning,
             stacklevel=4,
+        )
+
+
+def _check_range(lowest: np.ndarray, highest: np.ndarray, dtype: np.dtype) -> None:
+    """Raise unless squares of the widest range are far from overflow and underflow."""
+    least, most = 1e3 * np.sqrt(np.finfo(dtype).tiny), 1e-3 * np.sqrt(np.finfo(dtype).max)
+    with np.errstate(over="ignore"):
+        widest = (highest - lowest).max()
+    if not least < widest < most:
+        raise ValueError(
+            f"Expected columns that range over {least:.0e} to {most:.0e}, so that variances are numbers of "
+            f"type {dtype}, got {widest:.3g}. Change the unit{', or pass float64' * (dtype == np.float32)}."
         )
 
 

@@ -102,7 +102,9 @@ def climb(
         active = state.phase == ACTIVE
         failed = active & (singular.any(-1) | ~jnp.isfinite(total))
         gain = (total + log_prior - state.log_likelihood - state.log_prior) / n_rows
-        met = active & ~failed & (jnp.abs(gain) < tol)
+        # The last evaluation counts: a run may converge on the last update it was allowed.
+        judged = active | ((state.phase == FINISHING) & (state.collapsed < 0))
+        met = judged & ~failed & (jnp.abs(gain) < tol)
         moved = active & ~failed
         n_iter = state.n_iter + moved
         ends = failed | met | (active & (n_iter >= max_iter))

@@ -10,7 +10,7 @@ import numpy as np
 from ..model.families.base import Family
 from ..model.mixture import Mixture
 from ..model.resolved import Model
-from ..numerics.rows import Rows, chunk_table, chunk_vector
+from ..numerics.rows import Rows, chunk_rows, chunk_table, chunk_vector
 from .climb import Objective, mixture_from_labels, mixture_from_responsibilities
 
 NAMES = ("kmeans", "k-means++", "random", "random_from_data")
@@ -94,9 +94,8 @@ def _named(
         chosen = kmeans_plusplus_rows(scaled, n_components, random)
     else:
         chosen = random.choice(len(scaled), size=n_components, replace=False)
-    table = np.zeros((len(scaled), n_components))
-    table[chosen, np.arange(n_components)] = 1
-    return _from_table(table, model, objective, rows)
+    alone = chunk_rows(scaled[chosen], n_components)
+    return mixture_of_labels(model.family, objective, np.arange(n_components), alone, n_components)
 
 
 def kmeans_labels(

@@ -7,10 +7,11 @@ Parameters, methods, attributes and messages are those of scikit-learn 1.9, and 
   ``lower_bound_ == score(X)``; scikit-learn's belong to the parameters before it.
 * Fitted attributes are views of ``fit_`` and cannot be assigned.
 * A component that collapses ends the fit with a warning and the last regular parameters.
-* A warm start compares its second update with its first, not with the fit before.
+* Convergence is judged by the last evaluation too, so ``converged_`` can hold after ``max_iter``
+  updates where scikit-learn, one evaluation behind, warns.
 * ``sample`` draws other rows of the same distribution.
-* Rows that are all equal are refused; a constant column, and a ``reg_covar`` above the variance of
-  the data, are warned of.
+* Rows that are all equal, and fewer distinct rows than components, are refused; a constant
+  column, and a ``reg_covar`` above the variance of the data, are warned of.
 """
 
 import warnings
@@ -177,7 +178,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def _warn_unless_converged(self) -> None:
         if not self.converged_ and self.max_iter > 0:
             warnings.warn(
-                f"Best performing initialization did not converge. {self.fit_.status.message}",
+                "Best performing initialization did not converge. Try different init parameters, "
+                "or increase max_iter, tol, or check for degenerate data. "
+                f"{self.fit_.status.message}",
                 ConvergenceWarning,
                 stacklevel=3,
             )

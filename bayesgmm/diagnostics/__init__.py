@@ -1,0 +1,1 @@
+"""What to make of a fit: checks with advice, and ArviZ's layout."""
