@@ -66,8 +66,8 @@ def verdict(table: pd.DataFrame) -> str:
     if failed.empty:
         return f"All {len(table)} checks passed."
     first = failed.iloc[0]
-    names = ", ".join(failed["check"])
-    return f"{len(failed)} of {len(table)} checks failed ({names}). First: {first['advice']}"
+    others = f", {len(failed) - 1} more" if len(failed) > 1 else ""
+    return f"{len(failed)} of {len(table)} checks failed ({first['check']}{others}). {first['advice']}"
 
 
 def check_status(fit: Fit) -> Iterator[Check]:

@@ -63,6 +63,7 @@ class Climb(NamedTuple):
     history: Array
 
 
+@partial(jax.jit, static_argnums=(0, 2))
 def begin(family: Family, mixture: Mixture, max_iter: int) -> Climb:
     """Return the state before the first turn; restarts that start singular are finished already."""
     first = ACTIVE if max_iter > 0 else FINISHING
@@ -184,5 +185,8 @@ def mixture_from_labels(
     family: Family, objective: Objective, labels: Array, rows: Rows, n_components: int
 ) -> Mixture:
     """Run one M-step from labels (n_chunks, chunk)."""
-    responsibilities = jax.nn.one_hot(labels, n_components, axis=1, dtype=rows.values.dtype)
-    return maximisation(family, objective, assigned_statistics(family, responsibilities, rows))
+
+    def expand(labels: Array) -> Array:
+        return jax.nn.one_hot(labels, n_components, axis=0, dtype=rows.values.dtype)
+
+    return maximisation(family, objective, assigned_statistics(family, labels, rows, expand))

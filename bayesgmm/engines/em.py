@@ -19,7 +19,7 @@ from ..numerics.rows import chunk_length
 from ..result import Fit, Outcome, Status
 from .climb import FINISHED, Climb, Objective, begin, climb, evaluate
 from .driver import drive
-from .starts import check_start, starting_mixture
+from .starts import check_start, seed_of, starting_mixture
 
 RIDGE_WARNING = 1.0
 RELATIVE_RIDGE = 1e-6
@@ -103,13 +103,13 @@ class EM:
         self, key: Array, model: Model, objective: Objective, data: Dataset, rows: Any
     ) -> Mixture:
         """Return the starting mixtures, (n_init, ...)."""
-        random = np.random.RandomState(int(jax.random.key_data(key)[-1]))
+        random = np.random.RandomState(seed_of(key))
         scaled = data.scaled()
         made = [
             starting_mixture(self.start, random, model, objective, scaled, rows)
             for _ in range(self.n_init)
         ]
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
+        return jax.tree.map(lambda *leaves: np.stack(leaves), *made)
 
     def climb(
         self, model: Model, objective: Objective, state: Climb, rows: Any

@@ -1,4 +1,4 @@
-"""The posterior by NumPyro's No-U-Turn sampler, chains side by side in one program.
+"""The posterior by NumPyro's No-U-Turn sampler.
 
 NumPyro's own kernel (``numpyro.infer.hmc.hmc``) runs under a jitted loop that returns to Python
 every few draws: it compiles once per shape of the data, shows progress and survives Ctrl-C.
@@ -6,7 +6,9 @@ Labels are summed out while sampling and drawn afterwards, one per row and draw.
 (Hoffman & Gelman 2014, JMLR 15, 1593-1623.)
 """
 
+import os
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,10 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.flatten_util import ravel_pytree
 from numpyro.distributions import biject_to
-from numpyro.infer.hmc import HMCState, hmc
-from numpyro.infer.util import potential_energy
 
 from ..data.dataset import Dataset, DataWarning
 from ..model.allocation import counts_and_log_likelihood, draw_keys
@@ -31,15 +30,25 @@ from ..model.weights import (
     log_weights_from_coordinates,
 )
 from ..numerics.precision import in_float64, to_numpy
-from ..numerics.rows import Rows, chunk_length
+from ..numerics.rows import chunk_length
 from ..result import Fit, Outcome, Status
 from .driver import drive
-from .numpyro_model import mixture_model, require_prior
+from .numpyro_model import require_prior
 from .overdispersed import floored, overdispersed_mixtures
+from .starts import seed_of
+from .steps import (
+    SLICE,
+    HMCState,
+    Problem,
+    Static,
+    Step,
+    begin,
+    describe_steps,
+    split_chains,
+    step_apart,
+    step_together,
+)
 
-SLICE = 50
-# Before the mass matrix is adapted long trees are wasted: warm-up doubles less often.
-WARMUP_TREE_DEPTH = 8
 # Error of a row's log density beyond which the user is told.
 LOST_DIGITS = 1e-3
 
@@ -55,6 +64,9 @@ class NUTS:
         target_accept: acceptance rate aimed at by the step size.
         max_tree_depth: most doublings per draw.
         dense_mass: whether the mass matrix is adapted as a full matrix.
+        chain_method: "vectorized" steps all chains in one program; "threads" steps each by itself,
+            side by side on the cores, so that no chain waits for another's longer tree; "auto"
+            is "threads" on a CPU and "vectorized" elsewhere.
         progress: whether to show a progress bar.
 
     Raises:
@@ -67,6 +79,7 @@ class NUTS:
     target_accept: float = 0.8
     max_tree_depth: int = 10
     dense_mass: bool = True
+    chain_method: str = "auto"
     progress: bool = True
 
     def __post_init__(self) -> None:
@@ -76,6 +89,10 @@ class NUTS:
                 _is_whole(getattr(self, name), 1), name, "a whole number >= 1", getattr(self, name)
             )
         _require(_is_whole(self.n_warmup, 0), "n_warmup", "a whole number >= 0", self.n_warmup)
+        methods = ("auto", "threads", "vectorized")
+        _require(
+            self.chain_method in methods, "chain_method", f"one of {methods}", self.chain_method
+        )
         _require(0 < self.target_accept < 1, "target_accept", "in (0, 1)", self.target_accept)
 
     @in_float64
@@ -95,7 +112,7 @@ class NUTS:
             KeyboardInterrupt: interrupted before the first draw was finished.
         """
         weights = require_prior(model)
-        key_chains, key_fill, key_labels = jax.random.split(key, 3)
+        keys = named_keys(key, self.n_chains)
         width = model.family.n_features(data.n_columns) + self.n_chains * model.n_components
         rows = jax.device_put(data.rows(chunk_length(data.n_rows, width)))
         problem = Problem(weights.concentration, model.prior, rows)
@@ -108,19 +125,33 @@ class NUTS:
             self.max_tree_depth,
             self.dense_mass,
         )
-        random = np.random.RandomState(int(jax.random.key_data(key)[-1]))
+        random = np.random.RandomState(seed_of(key))
         mixtures = overdispersed_mixtures(random, model, data, rows, self.n_chains)
-        start = coordinates(key_fill, model, mixtures, data.n_rows)
-        state = begin(static, jax.random.split(key_chains, self.n_chains), start, problem)
+        start = coordinates(static, keys.fill, mixtures, problem)
+        state = begin(static, keys.chains, start, problem)
         kept, interrupted = self.sample(static, problem, state)
-        return build_fit(self, model, data, problem, kept, key_labels, interrupted)
+        return build_fit(self, model, data, problem, kept, keys.labels, interrupted)
 
-    def sample(self, static: "Static", problem: "Problem", state: HMCState) -> tuple["Step", bool]:
+    def sample(self, static: Static, problem: Problem, state: HMCState) -> tuple[Step, bool]:
         """Run warm-up and draws in slices; return the kept draws and whether it was interrupted."""
+        if self.steps_together():
+            return self.drive(partial(step_together, static, problem), state)
+        with ThreadPoolExecutor(min(self.n_chains, os.cpu_count() or 1)) as pool:
+            step = partial(step_apart, pool, static, problem)
+            return self.drive(step, split_chains(state, self.n_chains))
 
-        def advance(state: HMCState, n_steps: int) -> tuple[HMCState, Step, int]:
-            state, steps = take_steps(static, problem, state, np.int32(n_steps))
-            return state, jax.tree.map(lambda leaf: np.asarray(leaf[:n_steps]), steps), n_steps
+    def steps_together(self) -> bool:
+        """Say whether all chains step in one program."""
+        if self.chain_method == "auto":
+            return jax.default_backend() != "cpu"
+        return self.chain_method == "vectorized"
+
+    def drive(self, step: Any, state: Any) -> tuple[Step, bool]:
+        """Run the slices with a progress bar."""
+
+        def advance(state: Any, n_steps: int) -> tuple[Any, Step, int]:
+            state, steps = step(state, np.int32(n_steps))
+            return state, jax.tree.map(lambda leaf: leaf[:n_steps], steps), n_steps
 
         run = drive(
             advance,
@@ -142,131 +173,33 @@ class NUTS:
         ), run.interrupted
 
 
-class Static(NamedTuple):
-    """What the compiled program depends on besides shapes."""
+class Keys(NamedTuple):
+    """Random keys of a run: one per chain (C,), one to fill empty components, one for labels."""
 
-    family: Family
-    n_components: int
-    weights: type
-    n_warmup: int
-    target_accept: float
-    max_tree_depth: int
-    dense_mass: bool
+    chains: Array
+    fill: Array
+    labels: Array
 
 
-class Problem(NamedTuple):
-    """The arrays that define the posterior."""
-
-    concentration: Any
-    prior: Any
-    rows: Rows
-
-
-class Step(NamedTuple):
-    """What is kept of each step of each chain."""
-
-    position: dict[str, Array]
-    potential: Array
-    energy: Array
-    diverging: Array
-    n_steps: Array
-    acceptance_rate: Array
-    step_size: Array
-
-
-def potential_of(static: Static, problem: Problem) -> Any:
-    """Return the potential energy as a function of unconstrained sites."""
-    weights = static.weights(problem.concentration)
-    args = (static.family, static.n_components, weights, problem.prior, problem.rows)
-    return partial(potential_energy, mixture_model, args, {})
-
-
-def kernel_for(static: Static, problem: Problem) -> tuple[Any, Any]:
-    """Return NumPyro's init and sample for this posterior, built while tracing."""
-    init, sample = hmc(potential_fn_gen=partial(potential_of, static), algo="NUTS")
-
-    def start(key: Array, position: dict[str, Array], metric: Array) -> HMCState:
-        return init(
-            position,
-            static.n_warmup,
-            step_size=0.1,
-            inverse_mass_matrix=metric if static.dense_mass else jnp.diagonal(metric),
-            target_accept_prob=static.target_accept,
-            max_tree_depth=(min(WARMUP_TREE_DEPTH, static.max_tree_depth), static.max_tree_depth),
-            dense_mass=static.dense_mass,
-            model_args=(problem,),
-            rng_key=key,
-        )
-
-    return start, partial(sample, model_args=(problem,), model_kwargs={})
+@partial(jax.jit, static_argnums=1)
+def named_keys(key: Array, n_chains: int) -> Keys:
+    """Split the key of a run."""
+    key_chains, key_fill, key_labels = jax.random.split(key, 3)
+    return Keys(jax.random.split(key_chains, n_chains), key_fill, key_labels)
 
 
 @partial(jax.jit, static_argnums=0)
-def begin(static: Static, keys: Array, start: dict[str, Array], problem: Problem) -> HMCState:
-    """Return the first states of C chains."""
-    metric = jax.vmap(partial(laplace_metric, potential_of(static, problem)))(start)
-    return jax.vmap(kernel_for(static, problem)[0])(keys, start, metric)
-
-
-def laplace_metric(potential: Any, position: dict[str, Array]) -> Array:
-    """Return the inverse mass matrix that fits the curvature where a chain starts.
-
-    The inverse of the Hessian with eigenvalues max(|lambda|, 1): directions that the rows do not
-    inform have curvature one under the prior, by construction of the coordinates.
-    """
-    flat, unravel = ravel_pytree(position)
-    hessian = jax.hessian(lambda vector: potential(unravel(vector)))(flat)
-    values, vectors = jnp.linalg.eigh((hessian + hessian.T) / 2)
-    return (vectors / jnp.maximum(jnp.abs(values), 1.0)) @ vectors.T
-
-
-@partial(jax.jit, static_argnums=0)
-def take_steps(
-    static: Static, problem: Problem, state: HMCState, n_steps: Array
-) -> tuple[HMCState, Step]:
-    """Take up to ``SLICE`` steps with every chain; return them in a buffer of that length."""
-    start, sample = kernel_for(static, problem)
-    # NumPyro's sample reads settings that its init leaves in a closure: trace init, discard it.
-    metric = state.adapt_state.mass_matrix_sqrt
-    square = jnp.zeros((metric.shape[0], metric.shape[1], metric.shape[1]))
-    jax.eval_shape(jax.vmap(start), state.rng_key, state.z, square)
-    empty = jax.tree.map(lambda leaf: jnp.zeros((SLICE, *leaf.shape), leaf.dtype), step_of(state))
-
-    def body(index: Array, carry: tuple[HMCState, Step]) -> tuple[HMCState, Step]:
-        state, steps = carry
-        state = jax.vmap(sample)(state)
-        kept = jax.tree.map(lambda all, one: all.at[index].set(one), steps, step_of(state))
-        return state, kept
-
-    return jax.lax.fori_loop(0, n_steps, body, (state, empty))
-
-
-def step_of(state: HMCState) -> Step:
-    """Pick what is kept of a state."""
-    return Step(
-        position=state.z,
-        potential=state.potential_energy,
-        energy=state.energy,
-        diverging=state.diverging,
-        n_steps=state.num_steps,
-        acceptance_rate=state.accept_prob,
-        step_size=state.adapt_state.step_size,
-    )
-
-
-def describe_steps(steps: Step) -> str:
-    """Say how the last slice went, for the progress bar."""
-    return f"acceptance {steps.acceptance_rate.mean():.2f}, leapfrogs {steps.n_steps.mean():.0f}"
-
-
-def coordinates(key: Array, model: Model, mixtures: Mixture, n_rows: int) -> dict[str, Array]:
+def coordinates(
+    static: Static, key: Array, mixtures: Mixture, problem: Problem
+) -> dict[str, Array]:
     """Return the chains' starting mixtures as coordinates of the NumPyro model.
 
     Components that hold less than half a row start from the prior.
     """
     n_chains, n_components = mixtures.log_weights.shape
     key_components, key_means = jax.random.split(key)
-    prior, weights = model.prior, require_prior(model)
+    concentration, prior, rows = problem
+    n_rows = rows.weights.sum()
     empty = jnp.exp(mixtures.log_weights) * n_rows < 0.5
     raw = prior.raw_from_covariance(mixtures.covariance)
     if raw.ndim > 1 and raw.shape[:2] == empty.shape:
@@ -275,14 +208,13 @@ def coordinates(key: Array, model: Model, mixtures: Mixture, n_rows: int) -> dic
     noise = prior.noise_from_means(mixtures.means, mixtures.covariance)
     fresh = jax.random.normal(key_means, noise.shape)
     position = {"covariances": raw, "means": jnp.where(_like(empty, noise), fresh, noise)}
-    concentration = weights.concentration
     if is_random(concentration):
         typical = jnp.asarray(concentration.mean, float)
         free = biject_to(concentration.support).inv(typical)
         position["concentration"] = jnp.broadcast_to(free, (n_chains,))
         concentration = typical
     if n_components > 1:
-        a, b = weights.sticks(concentration, n_components)
+        a, b = static.weights().sticks(concentration, n_components)
         log_weights = floored(mixtures.log_weights, n_rows)
         position["sticks"] = coordinates_from_log_weights(log_weights, a, b)
     return position
@@ -359,7 +291,7 @@ def build_fit(
 
 def warn_of_lost_digits(family: Family, mixtures: Mixture) -> None:
     """Warn where the product form of the likelihood, all a gradient sampler has, was inexact."""
-    error = float(jnp.finfo(float).eps * family.tightness(mixtures).max())
+    error = np.finfo(float).eps * float(worst_tightness(family, mixtures))
     if error > LOST_DIGITS:
         warnings.warn(
             f"A component is so narrow that log densities of single rows were off by up to {error:.1g}: "
@@ -367,6 +299,12 @@ def warn_of_lost_digits(family: Family, mixtures: Mixture) -> None:
             DataWarning,
             stacklevel=2,
         )
+
+
+@partial(jax.jit, static_argnums=0)
+def worst_tightness(family: Family, mixtures: Mixture) -> Array:
+    """Return the largest tightness of any component of any draw, ()."""
+    return family.tightness(mixtures).max()
 
 
 def status_of(engine: NUTS, n_draws: int, n_divergent: int, interrupted: bool) -> Status:

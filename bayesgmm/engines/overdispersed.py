@@ -4,19 +4,24 @@ With K unknown one chain starts from a single cluster, one from many, the others
 given, from different k-means runs. Chains that agree after such starts say something.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 
 from ..data.dataset import Dataset
+from ..model.families.base import Family
 from ..model.mixture import Mixture, Tied
 from ..model.resolved import Model
-from ..numerics.rows import Rows
-from .climb import Objective, begin, climb
-from .starts import kmeans_labels, mixture_of_labels
+from ..numerics.rows import Rows, chunk_vector
+from .climb import Objective, begin, climb, mixture_from_labels
+from .starts import kmeans_labels
 
 N_UPDATES = 30
+RELATIVE_GAIN = 1e-4
 
 
 def cluster_counts(model: Model, data: Dataset, n_chains: int) -> list[int]:
@@ -32,17 +37,25 @@ def overdispersed_mixtures(
     random: np.random.RandomState, model: Model, data: Dataset, rows: Rows, n_chains: int
 ) -> Mixture:
     """Return one mixture per chain in engine units, (C, K, ...), components by falling weight."""
-    flat = Objective(jnp.asarray(0.0), jnp.asarray(1.0), model.prior)
-    scaled = data.scaled()
-    made = []
-    for n_clusters in cluster_counts(model, data, n_chains):
-        labels = kmeans_labels(scaled, n_clusters, random)
-        made.append(mixture_of_labels(model.family, flat, labels, rows, model.n_components))
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
-    state = begin(model.family, stacked, N_UPDATES)
-    until = np.int32(N_UPDATES + 1)
-    climbed = climb(model.family, flat, state, rows, np.float64(1e-4), until).mixture
-    return by_falling_weight(climbed)
+    flat = Objective(np.float64(0.0), np.float64(1.0), model.prior)
+    scaled, length = data.scaled(), rows.values.shape[-1]
+    counts = cluster_counts(model, data, n_chains)
+    labels = [chunk_vector(kmeans_labels(scaled, count, random), length) for count in counts]
+    return improved_mixtures(model.family, model.n_components, flat, np.stack(labels), rows)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def improved_mixtures(
+    family: Family, n_components: int, objective: Objective, labels: Array, rows: Rows
+) -> Mixture:
+    """Climb from labels (C, n_chunks, chunk); return (C, K, ...), components by falling weight."""
+
+    def made_of(labels: Array) -> Mixture:
+        return mixture_from_labels(family, objective, labels, rows, n_components)
+
+    state = begin(family, jax.lax.map(made_of, labels), N_UPDATES)
+    climbed = climb(family, objective, state, rows, RELATIVE_GAIN, N_UPDATES + 1)
+    return by_falling_weight(climbed.mixture)
 
 
 def by_falling_weight(mixture: Mixture) -> Mixture:
@@ -59,7 +72,7 @@ def by_falling_weight(mixture: Mixture) -> Mixture:
     return Mixture(arrange(mixture.log_weights), arrange(mixture.means), covariance)
 
 
-def floored(log_weights: Array, n_rows: int, pseudo_count: float = 0.05) -> Array:
+def floored(log_weights: Array, n_rows: ArrayLike, pseudo_count: float = 0.05) -> Array:
     """Give every component a trace of weight, as a Dirichlet posterior mean would, (..., K)."""
     weights = jnp.exp(log_weights) * n_rows + pseudo_count
     return jnp.log(weights) - jnp.log(weights.sum(-1, keepdims=True))

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from ..model.families.base import Family
 from ..model.mixture import Mixture
@@ -73,6 +74,11 @@ def starting_mixture(
         np.asarray(start, float), len(scaled), model.n_components
     )
     return _from_table(responsibilities, model, objective, rows)
+
+
+def seed_of(key: Array) -> int:
+    """Return the integer that a key was made of, or its last word."""
+    return int(np.asarray(jax.random.key_data(key))[-1])
 
 
 def _named(

@@ -141,7 +141,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         self._validate_params()
         data = Dataset.from_array(X)
-        validate_data(self, named_table(X, data.values), skip_check_array=True)
+        validate_data(self, X if is_frame(X) else data.values, skip_check_array=True)
         spec = MixtureSpec.maximum_likelihood(self.n_components, self.covariance_type)
         engine = self._engine(data.n_columns)
         self.fit_ = fit(data, spec, engine=engine, seed=seed_of(self.random_state))
@@ -280,16 +280,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def _rows(self, X: Any) -> np.ndarray:
         """Return rows (M, D) whose columns are those of the fit."""
+        if is_frame(X):
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return read_table(X)[0]
         values, _ = read_table(X)
-        table = named_table(X, values)
-        validate_data(self, table, reset=False, skip_check_array=True)
-        return values
+        return validate_data(self, values, reset=False, skip_check_array=True)
 
     def _fitted(self) -> Fit:
         check_is_fitted(self, "fit_")
         return self.fit_
 
 
-def named_table(X: Any, values: np.ndarray) -> Any:
-    """Return the table in which scikit-learn finds column names and their number."""
-    return X if hasattr(X, "shape") else values
+def is_frame(X: Any) -> bool:
+    """Say whether scikit-learn finds the column names itself."""
+    return hasattr(X, "shape") and hasattr(X, "columns")

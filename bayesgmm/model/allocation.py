@@ -85,7 +85,13 @@ def labels_of_draws(keys: Array | None, family: Family, mixtures: Mixture, rows:
 
 def draw_keys(label_key: Array, n_draws: int) -> Array:
     """Return one key per draw, (S,): a function of the draw's number alone."""
-    return jax.vmap(partial(jax.random.fold_in, label_key))(jnp.arange(n_draws))
+    return keys_of_draws(label_key, np.arange(n_draws))
+
+
+@jax.jit
+def keys_of_draws(label_key: Array, draws: Array) -> Array:
+    """Return the keys of draws with given numbers."""
+    return jax.vmap(partial(jax.random.fold_in, label_key))(draws)
 
 
 @in_float64
@@ -110,15 +116,12 @@ def redraw_labels(
     width = family.n_features(scaled.shape[1]) + mixtures.log_weights.shape[-1]
     chunked = jax.device_put(chunk_rows(scaled, chunk_length(len(scaled), width)))
     kept = slice(0, len(scaled)) if rows is None else np.arange(len(scaled))[rows]
-    keys = None
-    if label_key is not None:
-        every = draw_keys(jax.random.wrap_key_data(jnp.asarray(label_key)), len(mixtures.means))
-        keys = every[np.asarray(draws)]
+    key = None if label_key is None else jax.random.wrap_key_data(jnp.asarray(label_key))
     size = max(1, min(len(draws), LABEL_BLOCK // len(scaled)))
     blocks = []
     for start in range(0, len(draws), size):
         chosen = slice(start, start + size)
         part = jax.tree.map(operator.itemgetter(draws[chosen]), mixtures)
-        key_part = None if keys is None else keys[chosen]
-        blocks.append(np.asarray(labels_of_draws(key_part, family, part, chunked))[:, kept])
+        keys = None if key is None else keys_of_draws(key, draws[chosen])
+        blocks.append(np.asarray(labels_of_draws(keys, family, part, chunked))[:, kept])
     return np.concatenate(blocks)

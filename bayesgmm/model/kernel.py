@@ -13,6 +13,7 @@ Two forms of the same pass:
 Mixtures carry one leading axis B here (restarts, chains); it widens the products.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -113,33 +114,45 @@ def chunk_zeros(family: Family, mixture: Mixture, size: int) -> tuple[Array, ...
     return counts.sum(-1), counts, residuals[..., 0], family.second_moment(weights, residuals)
 
 
-def assigned_statistics(family: Family, responsibilities: Array, rows: Rows) -> Statistics:
+def assigned_statistics(
+    family: Family,
+    assigned: Array,
+    rows: Rows,
+    expand: Callable[[Array], Array] = lambda responsibilities: responsibilities,
+) -> Statistics:
     """Return the statistics of given responsibilities, in two passes: means, then scatter.
 
     Args:
         family: the covariance family.
-        responsibilities: (n_chunks, K, chunk).
+        assigned: responsibilities (n_chunks, K, chunk), or whatever ``expand`` makes them of.
         rows: the rows.
+        expand: turns one chunk of ``assigned`` into responsibilities (K, chunk).
 
     Returns:
         Statistics with leading axes (K, ...).
     """
-    weighted = responsibilities * rows.weights[:, None]
-    counts = weighted.sum((0, 2))
-    first = jnp.einsum("ckn,cdn->kd", weighted, rows.values)
+
+    def moments(part: tuple[Array, Rows]) -> tuple[Array, Array]:
+        weights = expand(part[0]) * part[1].weights
+        return weights.sum(-1), weights @ part[1].values.T
+
+    counts, first = sum_chunks(moments, (assigned, rows))
     means = first / (counts + 10 * jnp.finfo(counts.dtype).eps)[:, None]
 
-    def chunk(total: Array, part: tuple[Array, Array]) -> tuple[Array, None]:
-        weights, values = part
-        return total + family.second_moment(weights, values - means[..., None]), None
+    def spread(part: tuple[Array, Rows]) -> Array:
+        weights = expand(part[0]) * part[1].weights
+        return family.second_moment(weights, part[1].values - means[..., None])
 
-    shape = jax.eval_shape(
-        family.second_moment,
-        weighted[0],
-        jnp.zeros((*means.shape, weighted.shape[-1]), means.dtype),
-    )
-    scatter, _ = jax.lax.scan(chunk, jnp.zeros(shape.shape, shape.dtype), (weighted, rows.values))
-    return Statistics(counts, means, scatter)
+    return Statistics(counts, means, sum_chunks(spread, (assigned, rows)))
+
+
+def sum_chunks(function: Callable[[Any], Any], chunks: Any) -> Any:
+    """Add up a function of each chunk."""
+    one = jax.eval_shape(function, jax.tree.map(lambda leaf: leaf[0], chunks))
+    start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), one)
+    return jax.lax.scan(
+        lambda total, chunk: (jax.tree.map(jnp.add, total, function(chunk)), None), start, chunks
+    )[0]
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
