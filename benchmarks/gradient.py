@@ -47,8 +47,8 @@ def draw_rows(n_rows: int) -> np.ndarray:
 def positions(model: Model) -> list[dict[str, jax.Array]]:
     """Return a few points of the unconstrained space."""
     rng = np.random.default_rng(5)
-    shapes = {"sticks": (K - 1,), "covariances": model.prior.raw_shape(K), "means": (K, D)}
-    scales = {"sticks": 0.5, "covariances": 0.3, "means": 0.1}
+    shapes = {"sticks": (K - 1,), "covariances": model.prior.raw_shape(K), "mean_noise": (K, D)}
+    scales = {"sticks": 0.5, "covariances": 0.3, "mean_noise": 0.1}
     return [
         {name: jnp.asarray(rng.normal(0, scales[name], shape)) for name, shape in shapes.items()}
         for _ in range(3)

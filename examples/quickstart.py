@@ -9,25 +9,33 @@
 # ---
 
 # %% [markdown]
-# # Quickstart: how many kinds of eruption has Old Faithful?
+# # Quickstart: how many kinds of penguin?
 #
-# 272 eruptions of a geyser: how long each lasted and how long one waited for the next.
-# We ask for the posterior of a Gaussian mixture whose number of clusters is unknown.
+# 342 penguins of the Palmer Archipelago, by flipper length and bill depth. We ask for the posterior
+# of a Gaussian mixture whose number of clusters is unknown.
 
 # %%
 import matplotlib.pyplot as plt
 
 import bayesgmm as bg
 
-faithful = bg.datasets.faithful()
-X = faithful.frame
-X.describe().round(2)
+penguins = bg.datasets.penguins()
+X = penguins.frame[["flipper_length_mm", "bill_depth_mm"]]
+X.describe().round(1)
 
 # %% [markdown]
-# One call. Chains start from different partitions: one from a single cluster, one from many.
+# One call. The prior expects clusters about as wide as one Gaussian that fills the range. Chains
+# start from different partitions: one from a single cluster, one from many.
 
 # %%
-model = bg.BayesianGaussianMixture(max_components=6, n_warmup=500, n_draws=500, random_state=0)
+ranges = (X.max() - X.min()).to_numpy()
+model = bg.BayesianGaussianMixture(
+    max_components=5,
+    covariance_prior=(ranges / 5) ** 2,
+    n_warmup=700,
+    n_draws=700,
+    random_state=0,
+)
 model.fit(X)
 model.fit_
 
@@ -53,15 +61,23 @@ fig, ax = plt.subplots(figsize=(7, 5))
 bg.plots.clusters(model.fit_, clusters=model.partition_, ax=ax);
 
 # %% [markdown]
-# A new eruption of three minutes, followed by a wait of 66, lies between the clusters. The
-# probability of each cluster comes with a 90 % interval over the posterior.
+# A penguin between the clusters. The probability of each cluster comes with a 90 % interval over
+# the posterior: not only unsure, but how unsure.
 
 # %%
-belongs = model.predict_proba([[3.0, 66.0]], interval=0.9)
+belongs = model.predict_proba([[205.0, 16.5]], interval=0.9)
 for j, (mean, lower, upper) in enumerate(
     zip(belongs.mean[0], belongs.lower[0], belongs.upper[0], strict=True)
 ):
     print(f"cluster {j}: {mean:.2f}  ({lower:.2f} to {upper:.2f})")
+
+# %% [markdown]
+# The clusters are not the species, but nearly: one holds the Gentoo penguins.
+
+# %%
+import pandas as pd
+
+pd.crosstab(model.labels_, penguins.target.to_numpy(), rownames=["cluster"], colnames=["species"])
 
 # %% [markdown]
 # ## May I believe it?
@@ -77,7 +93,7 @@ checks
 bg.plots.trace(model.fit_);
 
 # %% [markdown]
-# Every default the engine used is a number one can read.
+# Every default the engine used is a number one can read, in millimetres.
 
 # %%
 print(model.fit_.model)

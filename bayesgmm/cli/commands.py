@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ..model.priors import NormalInverseWishart
 from .intake import (
     as_input_error,
     checked,
@@ -49,8 +50,11 @@ app = typer.Typer(
 )
 
 N_CHAINS = 4
-N_WARMUP = 500
-DEMO_COMPONENTS = 6
+N_WARMUP = 700
+TARGET_ACCEPT = 0.9
+DEMO_COMPONENTS = 5
+# Two columns make a picture, and these two a posterior that a gradient sampler explores.
+DEMO_COLUMNS = {"penguins": ["flipper_length_mm", "bill_depth_mm"]}
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 Seed = Annotated[int, typer.Option(help="Seed of all randomness.", min=0, max=2**32 - 1)]
@@ -67,15 +71,15 @@ def main() -> None:
 
 @app.command()
 def demo(
-    data: Annotated[str, typer.Option(help="A shipped data set.")] = "faithful",
+    data: Annotated[str, typer.Option(help="A shipped data set.")] = "penguins",
     out: Out = Path("bayesgmm-demo"),
     seed: Seed = 0,
-    draws: Draws = 500,
+    draws: Draws = 700,
     quiet: Quiet = False,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Fit a shipped data set with an unknown number of clusters; takes a minute or a few."""
+    """Fit a shipped data set with an unknown number of clusters; takes about a minute."""
     from .. import datasets
     from ..model.spec import MixtureSpec
 
@@ -86,9 +90,16 @@ def demo(
         folder = output_folder(out, force)
         say(console, f"{shipped.name}: {shipped.description}", style="bold")
         say(console, f"{shipped.source}")
-        spec = MixtureSpec(max_components=DEMO_COMPONENTS)
-        fit_and_write(console, shipped.frame, spec, folder, seed, draws, quiet)
+        frame = shipped.frame[DEMO_COLUMNS.get(data, list(shipped.frame.columns))]
+        spec = MixtureSpec(max_components=DEMO_COMPONENTS, prior=demo_prior(frame))
+        fit_and_write(console, frame, spec, folder, seed, draws, quiet)
     say_what_next(console, folder, is_demo=True)
+
+
+def demo_prior(frame: pd.DataFrame) -> NormalInverseWishart:
+    """Expect clusters as wide as one Gaussian that fills the range, five standard deviations."""
+    ranges = (frame.max() - frame.min()).to_numpy()
+    return NormalInverseWishart(scale=(ranges / 5) ** 2)
 
 
 @app.command("fit")
@@ -103,7 +114,7 @@ def fit_file(
         Path | None, typer.Option("--out", help="Folder for the results.", show_default="NAME-fit")
     ] = None,
     seed: Seed = 0,
-    draws: Draws = 500,
+    draws: Draws = 700,
     quiet: Quiet = False,
     force: Force = False,
     debug: Debug = False,
@@ -164,5 +175,11 @@ def sample(data: Dataset, spec: MixtureSpec, seed: int, draws: int, *, progress:
     from ..api import fit
     from ..engines.nuts import NUTS
 
-    engine = NUTS(n_chains=N_CHAINS, n_warmup=N_WARMUP, n_draws=draws, progress=progress)
+    engine = NUTS(
+        n_chains=N_CHAINS,
+        n_warmup=N_WARMUP,
+        n_draws=draws,
+        target_accept=TARGET_ACCEPT,
+        progress=progress,
+    )
     return fit(data, spec, engine=engine, seed=seed)

@@ -1,9 +1,11 @@
 """A fit in ArviZ's layout: an ``xarray.DataTree`` with named dimensions."""
 
+import json
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.special import entr
 
 from ..posterior.density import pointwise_log_likelihood
 from ..result import Fit
@@ -104,9 +106,7 @@ def posterior_variables(fit: Fit) -> dict[str, Any]:
 
 def weight_entropy(fit: Fit) -> np.ndarray:
     """Return the entropy of the weights in nats, () or (C, S)."""
-    log_weights = np.asarray(fit.scaled.log_weights)
-    weights = np.exp(log_weights)
-    return -np.where(weights > 0, weights * log_weights, 0.0).sum(-1)
+    return np.asarray(entr(np.exp(fit.scaled.log_weights)).sum(-1))
 
 
 def attributes(fit: Fit) -> dict[str, Any]:
@@ -124,6 +124,8 @@ def attributes(fit: Fit) -> dict[str, Any]:
     return known | {
         "created_at": stamp.created,
         "inference_library_version": stamp.versions.get("bayesgmm", ""),
+        "versions": json.dumps(dict(stamp.versions)),
+        "dtype": stamp.dtype,
         "seed": stamp.seed,
         "sampling_time": stamp.seconds,
     }

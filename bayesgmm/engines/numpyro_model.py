@@ -7,7 +7,7 @@ follow the prior, do not slow a gradient sampler down:
 
     sticks       (K - 1,)   coordinates of the stick-breaking proportions (model.weights)
     covariances  log chi-square and normal entries of the Bartlett factor (numerics.wishart)
-    means        (K, D)     standard normal: mu_k = m + chol_k z_k / sqrt(kappa)
+    mean_noise   (K, D)     standard normal: mu_k = m + chol_k z_k / sqrt(kappa)
     concentration           the weight concentration, where it has a hyperprior
 
 The likelihood is the kernel's, whose gradient costs one EM iteration.
@@ -144,7 +144,7 @@ def mixture_prior(weights: Any, prior: Any, n_components: int) -> Mixture:
         log_weights = log_weights_from_coordinates(sticks, a, b)
     raw = numpyro.sample("covariances", CovarianceCoordinates(prior, n_components))
     shape = (n_components, jnp.shape(prior.mean)[-1])
-    noise = numpyro.sample("means", dist.Normal().expand(shape).to_event(2))
+    noise = numpyro.sample("mean_noise", dist.Normal().expand(shape).to_event(2))
     covariance = prior.covariance_from_raw(raw)
     return Mixture(log_weights, prior.means_from_noise(noise, covariance), covariance)
 

@@ -22,7 +22,7 @@ from numpyro.distributions import biject_to
 from ..data.dataset import Dataset, DataWarning
 from ..model.allocation import counts_and_log_likelihood, draw_keys
 from ..model.families.base import Family
-from ..model.mixture import Mixture
+from ..model.mixture import Mixture, Tied
 from ..model.resolved import Model
 from ..model.weights import (
     coordinates_from_log_weights,
@@ -202,12 +202,12 @@ def coordinates(
     n_rows = rows.weights.sum()
     empty = jnp.exp(mixtures.log_weights) * n_rows < 0.5
     raw = prior.raw_from_covariance(mixtures.covariance)
-    if raw.ndim > 1 and raw.shape[:2] == empty.shape:
+    if not isinstance(mixtures.covariance, Tied):
         _, drawn = prior.draw(key_components, (n_chains, n_components))
         raw = jnp.where(_like(empty, raw), prior.raw_from_covariance(drawn), raw)
     noise = prior.noise_from_means(mixtures.means, mixtures.covariance)
     fresh = jax.random.normal(key_means, noise.shape)
-    position = {"covariances": raw, "means": jnp.where(_like(empty, noise), fresh, noise)}
+    position = {"covariances": raw, "mean_noise": jnp.where(_like(empty, noise), fresh, noise)}
     if is_random(concentration):
         typical = jnp.asarray(concentration.mean, float)
         free = biject_to(concentration.support).inv(typical)
@@ -233,13 +233,13 @@ def mixtures_at(
     if is_random(concentration):
         drawn = biject_to(concentration.support)(position["concentration"])
         concentration = drawn
-    log_weights = jnp.zeros((*position["means"].shape[:-2], 1))
+    log_weights = jnp.zeros((*position["mean_noise"].shape[:-2], 1))
     if n_components > 1:
         a, b = weights_type().sticks(concentration, n_components)
         log_weights = log_weights_from_coordinates(position["sticks"], a, b)
     covariance = prior.covariance_from_raw(position["covariances"])
     return Mixture(
-        log_weights, prior.means_from_noise(position["means"], covariance), covariance
+        log_weights, prior.means_from_noise(position["mean_noise"], covariance), covariance
     ), drawn
 
 

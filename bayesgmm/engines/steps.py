@@ -155,6 +155,7 @@ def step_apart(
     return list(states), jax.tree.map(lambda *leaves: np.stack(leaves, 1), *steps)
 
 
+@partial(jax.jit, static_argnums=1)
 def split_chains(state: HMCState, n_chains: int) -> list[HMCState]:
     """Return one state per chain."""
     return [jax.tree.map(operator.itemgetter(chain), state) for chain in range(n_chains)]

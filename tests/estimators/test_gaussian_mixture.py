@@ -9,8 +9,11 @@ from sklearn.mixture import GaussianMixture as Reference
 from tables import COVARIANCES, N_COMPONENTS, rows, start_for
 from textbook import assert_mean
 
+from bayesgmm.api import fit
 from bayesgmm.engines.em import EM, RegularisationWarning
 from bayesgmm.estimators.gaussian_mixture import GaussianMixture
+from bayesgmm.model.spec import MixtureSpec
+from bayesgmm.posterior.density import log_responsibilities
 from bayesgmm.result import Fit, Outcome
 
 every_table = pytest.mark.parametrize("name", N_COMPONENTS)
@@ -279,6 +282,16 @@ def test_a_scale_of_1e_8_changes_no_label_and_is_warned_of(plain):
         there = GaussianMixture(2, random_state=0).fit(1e-8 * values)
     assert np.array_equal(there.predict(1e-8 * values), here.predict(values))
     assert_relatively_close(1e8 * there.means_, here.means_, rtol=1e-3)
+
+
+def test_the_function_underneath_is_as_blind_to_units(plain):
+    values, here = plain
+    spec = MixtureSpec.maximum_likelihood(2)
+    for factor, offset in ((1.0, 1e8), (1e-8, 0.0), (1e8, -1e8)):
+        moved = factor * values + offset
+        result = fit(moved, spec, engine=EM(reg_covar=1e-6 * factor**2))
+        labels = log_responsibilities(result, moved).argmax(1)
+        assert np.array_equal(labels, here.predict(values))
 
 
 @pytest.mark.parametrize("factor", [1e-100, 1e100])

@@ -1,0 +1,213 @@
+"""Fits in files: netCDF through xarray, readable by ArviZ, never pickle.
+
+A file holds the groups of ``to_datatree`` and one more, ``bayesgmm``, with the exact arrays; what
+is not an array is a JSON header among the file's attributes. Loading reads numbers and rebuilds
+records of known classes; it executes nothing and resolves nothing anew.
+"""
+
+import dataclasses
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..data.affine import Affine
+from ..data.dataset import Dataset
+from ..diagnostics.datatree import to_datatree
+from ..model.families import family_named
+from ..model.mixture import Mixture
+from ..model.resolved import Model
+from ..result import Fit, Outcome, Provenance, Status
+from .settings import decode, encode
+
+FORMAT = 1
+GROUP = "bayesgmm"
+HEADER = "bayesgmm_header"
+VERSION = "bayesgmm_format"
+OPTIONAL = ("log_prior", "counts", "concentration", "label_key")
+
+
+def save(fit: Fit, path: Any) -> None:
+    """Save a fit as netCDF. The file appears whole or not at all.
+
+    Args:
+        fit: any fit.
+        path: where to; an existing file is replaced.
+
+    Raises:
+        ValueError: a hyperprior or a setting that cannot be written.
+        OSError: a place that cannot be written to, or no such folder.
+    """
+    path = Path(path)
+    check_folder(path)
+    tree = to_datatree(fit)
+    arrays = exact_arrays(fit)
+    tree.attrs |= {HEADER: json.dumps(header(fit, arrays)), VERSION: FORMAT}
+    tree[GROUP] = xr.DataTree(
+        xr.Dataset({name: _variable(name, value) for name, value in arrays.items()})
+    )
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        tree.to_netcdf(temporary, engine="h5netcdf")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_folder(path: Path) -> None:
+    """Raise unless a file can have this path."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"Expected a path in a folder that exists, got {path}: there is no folder {path.parent}. "
+            "Make the folder first."
+        )
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"Expected the path of a file, got the folder {path}. Pass for instance {path / 'fit.nc'}."
+        )
+
+
+def load(path: Any) -> Fit:
+    """Load a fit that ``save`` wrote.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The fit, bit for bit.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a truncated file, or one of another origin or format.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"Expected a fit at {path}, got no such file. Check the path.")
+    tree = read_tree(path)
+    if tree.attrs[VERSION] != FORMAT:
+        raise ValueError(
+            f"Expected file format {FORMAT}, got {tree.attrs[VERSION]} in {path}. Read it with the "
+            "version of bayesgmm that wrote it."
+        )
+    arrays = {str(name): value.to_numpy() for name, value in tree[GROUP].variables.items()}
+    try:
+        values = tree["observed_data"]["x"].to_numpy()
+        return build_fit(json.loads(tree.attrs[HEADER]), arrays, values)
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"Expected a complete fit of format {FORMAT}, got parts that do not fit together in {path} "
+            f"({error!r}). Save the fit again with this version of bayesgmm."
+        ) from error
+
+
+def read_tree(path: Path) -> xr.DataTree:
+    """Read a file whole, or say why it is not one of ours."""
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as opened:
+            tree = opened.load()
+    except PermissionError:
+        raise
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"Expected a netCDF file written by bg.save, got an unreadable one at {path} ({error}). "
+            "It may be truncated, or no netCDF file: save the fit again."
+        ) from error
+    if not {HEADER, VERSION} <= set(tree.attrs) or GROUP not in tree.children:
+        raise ValueError(
+            f"Expected a file written by bg.save, got another netCDF file at {path}. "
+            "Open it with xarray.open_datatree."
+        )
+    return tree
+
+
+def exact_arrays(fit: Fit) -> dict[str, Any]:
+    """Return every array of a fit under its own name."""
+    arrays = {
+        "log_weights": fit.scaled.log_weights,
+        "means": fit.scaled.means,
+        "log_likelihood": fit.log_likelihood,
+        "affine_centre": fit.model.affine.centre,
+        "affine_scale": fit.model.affine.scale,
+    }
+    arrays |= prefixed("covariance", fit.scaled.covariance._asdict())
+    arrays |= prefixed("history", fit.history) | prefixed("stats", fit.sample_stats)
+    arrays |= prefixed("shown", fit.model.prior_in_data_units)
+    if fit.model.prior is not None:
+        arrays |= prefixed("prior", fit.model.prior._asdict())
+    present = {name: getattr(fit, name) for name in OPTIONAL}
+    return arrays | {name: value for name, value in present.items() if value is not None}
+
+
+def _variable(name: str, value: Any) -> xr.Variable:
+    value = np.asarray(value)
+    return xr.Variable([f"{name}_{axis}" for axis in range(value.ndim)], value)
+
+
+def prefixed(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Put a prefix before the names of arrays."""
+    return {f"{prefix}:{name}": value for name, value in values.items()}
+
+
+def unprefixed(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick the arrays with a prefix and take it off."""
+    start = f"{prefix}:"
+    return {n.removeprefix(start): value for n, value in arrays.items() if n.startswith(start)}
+
+
+def header(fit: Fit, arrays: dict[str, Any]) -> dict[str, Any]:
+    """Return what is not an array; arrays among the settings are added to ``arrays``."""
+    return {
+        "kind": fit.kind,
+        "names": list(fit.data.names),
+        "named": fit.data.named,
+        "spec": encode(fit.model.spec, arrays),
+        "weights": encode(fit.model.weights, arrays),
+        "engine": encode(fit.engine, arrays),
+        "status": [fit.status.outcome.value, fit.status.message],
+        "provenance": None if fit.provenance is None else dataclasses.asdict(fit.provenance),
+    }
+
+
+def build_fit(found: dict[str, Any], arrays: dict[str, np.ndarray], values: np.ndarray) -> Fit:
+    """Put a fit together from a header and arrays."""
+    spec = decode(found["spec"], arrays)
+    family = family_named(spec.covariance)
+    data = Dataset(values, tuple(found["names"]), found["named"])
+    affine = Affine(arrays["affine_centre"], arrays["affine_scale"])
+    # Sums over rows in another memory order round differently: keep the affine map of the fit.
+    vars(data)["affine"] = affine
+    prior = unprefixed("prior", arrays)
+    model = Model(
+        spec=spec,
+        family=family,
+        n_components=spec.size,
+        names=data.names,
+        named=data.named,
+        dtype=data.dtype,
+        affine=affine,
+        weights=decode(found["weights"], arrays),
+        prior=family.prior(**prior) if prior else None,
+        prior_in_data_units=unprefixed("shown", arrays),
+    )
+    record = unprefixed("covariance", arrays)
+    scaled: Any = (arrays["log_weights"], arrays["means"], family.record(**record))
+    outcome, message = found["status"]
+    stamp = found["provenance"]
+    return Fit(
+        model=model,
+        data=data,
+        engine=decode(found["engine"], arrays),
+        kind=found["kind"],
+        scaled=Mixture(*scaled),
+        log_likelihood=arrays["log_likelihood"],
+        status=Status(Outcome(outcome), message),
+        history=unprefixed("history", arrays),
+        sample_stats=unprefixed("stats", arrays),
+        provenance=None if stamp is None else Provenance(**stamp),
+        **{name: arrays.get(name) for name in OPTIONAL},
+    )
