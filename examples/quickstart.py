@@ -48,8 +48,7 @@ model.fit_
 model.n_clusters_pmf_.round(3)
 
 # %%
-bg.plots.n_clusters(model.fit_);
-
+bg.plots.n_clusters(model.fit_)
 # %% [markdown]
 # ## Which clusters, and how sure?
 #
@@ -58,8 +57,7 @@ bg.plots.n_clusters(model.fit_);
 
 # %%
 fig, ax = plt.subplots(figsize=(7, 5))
-bg.plots.clusters(model.fit_, clusters=model.partition_, ax=ax);
-
+bg.plots.clusters(model.fit_, clusters=model.partition_, ax=ax)
 # %% [markdown]
 # A penguin between the clusters. The probability of each cluster comes with a 90 % interval over
 # the posterior: not only unsure, but how unsure.
@@ -90,8 +88,7 @@ print(checks.attrs["verdict"])
 checks
 
 # %%
-bg.plots.trace(model.fit_);
-
+bg.plots.trace(model.fit_)
 # %% [markdown]
 # Every default the engine used is a number one can read, in millimetres.
 

@@ -34,7 +34,7 @@ def check_monotone(fit: Fit) -> Iterator[Check]:
     steps = np.diff(fit.history["log_likelihood"])
     yield at_most(
         "largest fall of the log-likelihood",
-        float(-min(steps.min(initial=0.0), 0.0)),
+        float(max(0.0, (-steps).max(initial=0.0))),
         FALL_PER_ROW * fit.data.n_rows,
         "The log-likelihood never fell.",
         "EM cannot lower the likelihood but through reg_covar: lower reg_covar and fit again.",
@@ -53,7 +53,7 @@ def check_restarts(fit: Fit) -> Iterator[Check]:
         float(np.mean(np.abs(reached - best) <= margin)),
         REPLICATED / len(reached),
         "More than one restart found the best optimum.",
-        "No other restart found the best optimum, a better one may exist: raise n_init.",
+        "No other restart came as far, a better optimum may exist: raise n_init, or lower tol.",
     )
 
 

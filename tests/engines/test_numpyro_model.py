@@ -301,7 +301,8 @@ def test_svi_descends_in_the_precision_of_the_caller(x, is_double):
     with jax.enable_x64(is_double):
         optimiser = numpyro.optim.Adam(0.02)
         svi = SVI(model, AutoNormal(model), optimiser, Trace_ELBO())
-        losses = np.asarray(svi.run(jax.random.key(0), 300, progress_bar=False).losses)
+        run = jax.jit(lambda key: svi.run(key, 300, progress_bar=False).losses)
+        losses = np.asarray(run(jax.random.key(0)))
     assert losses.dtype == (np.float64 if is_double else np.float32)
     assert np.isfinite(losses).all()
     assert losses[-50:].mean() < losses[:50].mean()
