@@ -5,11 +5,17 @@ interruption is noticed. What was finished before the interruption is kept.
 """
 
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-from tqdm.auto import tqdm
+from tqdm import TqdmWarning
+
+with warnings.catch_warnings():
+    # Without ipywidgets tqdm warns in notebooks and then shows a text bar, which is fine.
+    warnings.simplefilter("ignore", TqdmWarning)
+    from tqdm.auto import tqdm
 
 SLICE_SECONDS = 0.4
 
