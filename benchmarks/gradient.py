@@ -1,12 +1,17 @@
 """Value and gradient of the log joint density: our kernel against a hand-written NumPyro model.
 
 Both are NumPyro models with the same priors on the same sites, in float64, jitted, timed in turn in
-one process. By hand the rows are an observed ``MixtureSameFamily`` of ``MultivariateNormal``.
+one process. By hand the rows are an observed ``MixtureSameFamily`` of ``MultivariateNormal``. Its
+triangular solves go to OpenBLAS, whose threads get in each other's and XLA's way on few or busy
+cores; a second table, with one thread, shows what remains when the user knows that remedy.
 
     uv run python benchmarks/gradient.py [--quick]
 """
 
 import argparse
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -27,6 +32,10 @@ from bayesgmm.numerics.rows import chunk_length
 D, K = 5, 5
 CASES = ((5_000, None), (50_000, 40))
 TOLERANCE = 1e-9
+BLAS_SETTINGS: dict[str, dict[str, str]] = {
+    "as installed": {},
+    "OPENBLAS_NUM_THREADS=1": {"OPENBLAS_NUM_THREADS": "1"},
+}
 
 
 def hand_written(weights: Any, prior: Any, x: jax.Array) -> None:
@@ -96,16 +105,29 @@ def compare(n_rows: int, n_repeats: int) -> tuple[Comparison, float]:
     return times, difference
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="3 repeats instead of 9")
-    n_repeats = 3 if parser.parse_args().quick else 9
+def print_cases(n_repeats: int) -> None:
+    """Print a row per size."""
     print(f"{'N':>7} {'D':>3} {'K':>3} {HEADER}  difference  target")
     with jax.enable_x64(True):
         for n_rows, target in CASES:
             times, difference = compare(n_rows, n_repeats)
             assert difference <= TOLERANCE, difference
-            print(f"{n_rows:7} {D:3} {K:3} {times}  {difference:10.1e}  {target or '-'}")
+            row = f"{n_rows:7} {D:3} {K:3} {times}  {difference:10.1e}  {target or '-'}"
+            print(row, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="3 repeats instead of 9")
+    parser.add_argument("--here", action="store_true", help="in this process, with its settings")
+    options = parser.parse_args()
+    if options.here:
+        return print_cases(3 if options.quick else 9)
+    for title, setting in BLAS_SETTINGS.items():
+        print(title, flush=True)
+        command = [sys.executable, __file__, "--here", *["--quick"] * options.quick]
+        subprocess.run(command, check=True, env=os.environ | setting)
+    return None
 
 
 if __name__ == "__main__":
