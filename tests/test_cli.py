@@ -238,7 +238,7 @@ def test_demo_runs_end_to_end(tmp_path):
     result = run("demo", "--out", out, "--draws", 100)
     assert result.exit_code == 0, result.exception
     assert {path.name for path in out.iterdir()} == PICTURES | {"fit.nc"}
-    assert "Old Faithful" in result.stdout
+    assert "Palmer Archipelago" in result.stdout
     assert "Look next" in result.stdout
 
 
