@@ -11,6 +11,28 @@ from jax.typing import ArrayLike
 
 # Up to this size a row-by-row substitution over the whole stack beats one LAPACK call per matrix.
 UNROLLED_SIZE = 8
+# The same for the factorisation, whose unrolled program grows with the cube.
+UNROLLED_FACTOR = 4
+
+
+def cholesky(matrix: ArrayLike) -> Array:
+    """Return the lower factors of a stack of positive definite matrices, (..., D, D)."""
+    matrix = jnp.asarray(matrix)
+    if matrix.shape[-1] <= UNROLLED_FACTOR:
+        return _factorise(matrix)
+    return jnp.linalg.cholesky(matrix)
+
+
+def _factorise(matrix: Array) -> Array:
+    """Factorise column by column, all matrices at a time."""
+    size = matrix.shape[-1]
+    zero = jnp.zeros(matrix.shape[:-2], matrix.dtype)
+    lower = [[zero] * size for _ in range(size)]
+    for j in range(size):
+        for i in range(j, size):
+            rest = matrix[..., i, j] - sum(lower[i][m] * lower[j][m] for m in range(j))
+            lower[i][j] = jnp.sqrt(rest) if i == j else rest / lower[j][j]
+    return jnp.stack([jnp.stack(row, -1) for row in lower], -2)
 
 
 def solve_lower(chol: ArrayLike, right: ArrayLike) -> Array:

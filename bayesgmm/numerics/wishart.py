@@ -14,6 +14,7 @@ from jax import Array
 from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
 
+from .gamma import draw_log_gamma
 from .linalg import half_log_det, solve_lower
 
 
@@ -74,7 +75,7 @@ def draw_raw(key: Array, degrees_of_freedom: ArrayLike, size: int, shape: tuple[
     degrees = bartlett_degrees(
         jnp.broadcast_to(jnp.asarray(degrees_of_freedom, float), shape), size
     )
-    diagonal = jnp.log(2.0) + jax.random.loggamma(key_diagonal, degrees / 2)
+    diagonal = jnp.log(2.0) + draw_log_gamma(key_diagonal, degrees / 2)
     below = jax.random.normal(key_below, (*shape, n_triangle(size) - size))
     return jnp.concatenate([diagonal, below], -1)
 
