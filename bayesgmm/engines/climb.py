@@ -7,13 +7,14 @@ returned parameters. A restart whose covariance turns singular keeps its last re
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from ..model.components import Components
 from ..model.families.base import Family
 from ..model.kernel import assigned_statistics, expectation
 from ..model.mixture import Mixture, Statistics
@@ -29,12 +30,12 @@ class Objective(NamedTuple):
     Attributes:
         ridge: added to covariance diagonals, in engine units; unused with a prior.
         concentration: Dirichlet concentration of the weights; one is flat.
-        prior: conjugate prior in engine units, or None.
+        components: prior of the components in engine units, or None.
     """
 
     ridge: ArrayLike
     concentration: ArrayLike
-    prior: Any
+    components: Components | None
 
 
 class Climb(NamedTuple):
@@ -98,7 +99,7 @@ def climb(
     def turn(state: Climb) -> Climb:
         total, statistics = expectation(family, state.mixture, rows)
         log_prior = log_prior_density(objective, state.mixture)
-        proposed = maximisation(family, objective, statistics)
+        proposed = maximisation(family, objective, statistics, state.mixture)
         singular = family.is_singular(proposed) | ~jnp.isfinite(proposed.means).all(-1)
         active = state.phase == ACTIVE
         failed = active & (singular.any(-1) | ~jnp.isfinite(total))
@@ -140,23 +141,34 @@ def evaluate(
     return end._replace(phase=jnp.where(cut, ACTIVE, end.phase))
 
 
-def maximisation(family: Family, objective: Objective, statistics: Statistics) -> Mixture:
-    """Run the M-step: parameters that maximise the expected objective."""
+def maximisation(
+    family: Family, objective: Objective, statistics: Statistics, last: Mixture | None = None
+) -> Mixture:
+    """Run the M-step: parameters that maximise the expected objective.
+
+    Args:
+        family: the covariance family.
+        objective: what is maximised.
+        statistics: weighted moments, (B, K, ...); (K, ...) without ``last``.
+        last: the parameters they were computed at, (B, K, ...), if any.
+    """
     # The tiny floor is scikit-learn's: an empty component keeps a finite logarithm.
     counts = statistics.counts + 10 * jnp.finfo(statistics.counts.dtype).eps
     log_weights = log_normalised(counts + objective.concentration - 1)
-    if objective.prior is None:
+    components = objective.components
+    if components is None:
         covariance = family.maximise(statistics, objective.ridge)
         return Mixture(log_weights, statistics.means, covariance)
-    means, covariance = objective.prior.update(statistics).mode()
-    return Mixture(log_weights, means, covariance)
+    if last is None:
+        return Mixture(log_weights, *components.maximise(statistics, None))
+    return Mixture(log_weights, *jax.vmap(components.maximise)(statistics, last.covariance))
 
 
 def log_prior_density(objective: Objective, mixture: Mixture) -> Array:
     """Return the log prior density of the parameters, (B,); zero without a prior."""
-    if objective.prior is None:
+    if objective.components is None:
         return jnp.zeros(mixture.log_weights.shape[0], mixture.means.dtype)
-    of_components = objective.prior.log_density(mixture.means, mixture.covariance)
+    of_components = jax.vmap(objective.components.log_density)(mixture.means, mixture.covariance)
     weights = Dirichlet(objective.concentration)
     return of_components + log_weights_density(
         weights, mixture.log_weights, objective.concentration

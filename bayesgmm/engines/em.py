@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from ..data.dataset import Dataset
-from ..model.mixture import Mixture
+from ..model.mixture import Mixture, Tied
 from ..model.resolved import Model
 from ..model.weights import is_random
 from ..numerics.precision import in_float64, to_numpy
@@ -37,7 +37,8 @@ class RegularisationWarning(UserWarning):
 class EM:
     """Expectation-maximisation.
 
-    Maximises the likelihood when the specification has no priors, else the posterior density.
+    Maximises the likelihood when the specification has no priors, else the posterior density, that
+    of a random scale of the covariances included.
 
     Attributes:
         n_init: number of restarts, run side by side; the best is kept.
@@ -161,26 +162,38 @@ def refuse_unsuitable(model: Model) -> None:
     if model.spec.is_auto or (weights is not None and weights.grows):
         raise ValueError(
             f"EM needs a given number of components, got n_components={model.spec.n_components!r} with "
-            f"{type(weights).__name__} weights. Give a number with bg.Dirichlet weights, or use engine=bg.NUTS()."
+            f"{type(weights).__name__} weights. Give a number with bg.Dirichlet weights, or use engine=bg.Gibbs()."
         )
     if weights is None:
         return
     if is_random(weights.concentration):
         raise ValueError(
             "EM needs a fixed concentration, got a hyperprior. Give Dirichlet(concentration=number), "
-            "or use engine=bg.NUTS()."
+            "or use engine=bg.Gibbs()."
         )
     if weights.concentration < 1:
         raise ValueError(
             f"EM needs a Dirichlet concentration >= 1, got {weights.concentration}: below 1 the posterior "
-            "density is unbounded where a weight vanishes. Use engine=bg.NUTS() for sparse weights."
+            "density is unbounded where a weight vanishes. Use engine=bg.Gibbs() for sparse weights."
         )
+    if model.scale_prior is not None and not scale_has_mode(model):
+        raise ValueError(
+            f"EM needs a scale whose density given {model.n_components} components has a mode, got "
+            f"{model.spec.prior}: it is unbounded at zero. Raise the degrees of freedom, or use engine=bg.Gibbs()."
+        )
+
+
+def scale_has_mode(model: Model) -> bool:
+    """Say whether the density of the scale given all covariances is bounded."""
+    n_covariances = 1 if model.family.record is Tied else model.n_components
+    return bool(model.scale_prior.has_mode(n_covariances, model.prior.degrees_of_freedom))
 
 
 def objective_of(model: Model, ridge: float) -> Objective:
     """Return what EM maximises for a model."""
     concentration = 1.0 if model.weights is None else model.weights.concentration
-    return Objective(jnp.asarray(ridge, float), jnp.asarray(concentration, float), model.prior)
+    components = None if model.prior is None else model.components
+    return Objective(jnp.asarray(ridge, float), jnp.asarray(concentration, float), components)
 
 
 def best_restart(state: Climb) -> int:

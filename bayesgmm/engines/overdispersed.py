@@ -37,7 +37,7 @@ def overdispersed_mixtures(
     random: np.random.RandomState, model: Model, data: Dataset, rows: Rows, n_chains: int
 ) -> Mixture:
     """Return one mixture per chain in engine units, (C, K, ...), components by falling weight."""
-    flat = Objective(np.float64(0.0), np.float64(1.0), model.prior)
+    flat = Objective(np.float64(0.0), np.float64(1.0), model.components)
     scaled, length = data.scaled(), rows.values.shape[-1]
     counts = cluster_counts(model, data, n_chains)
     labels = [chunk_vector(kmeans_labels(scaled, count, random), length) for count in counts]

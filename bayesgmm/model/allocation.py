@@ -6,7 +6,7 @@ on its key and its position only, not on how the rows are cut into chunks or blo
 
 import operator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +16,133 @@ from jax import Array
 from ..numerics.precision import in_float64
 from ..numerics.rows import Rows, chunk_length, chunk_rows
 from .families.base import Family
-from .kernel import log_joint
-from .mixture import Mixture
+from .kernel import assigned_statistics, log_joint
+from .mixture import Mixture, Statistics
 
 # Labels kept at once while redrawing: 64 million 16-bit integers, 128 MB.
 LABEL_BLOCK = 64_000_000
+
+barrier = jax.lax.optimization_barrier
+
+
+class Allocation(NamedTuple):
+    """Labels drawn for B mixtures.
+
+    Attributes:
+        labels: components, (n_chunks, B, chunk); of no meaning at padding rows.
+        statistics: moments of the rows of each component, (B, K, ...).
+        log_likelihood: sum over rows of log p(x), (B,).
+    """
+
+    labels: Array
+    statistics: Statistics
+    log_likelihood: Array
+
+
+def label_type(n_components: int) -> Any:
+    """Return the smallest integer type that holds a label."""
+    return jnp.uint8 if n_components <= 256 else jnp.uint16
+
+
+def allocate(keys: Array, family: Family, mixtures: Mixture, rows: Rows) -> Allocation:
+    """Draw one label per row and mixture, and return the statistics of the rows so divided.
+
+    Args:
+        keys: one key per mixture, (B,).
+        family: the covariance family.
+        mixtures: B mixtures, (B, K, ...).
+        rows: the rows.
+    """
+    tight = is_tight(family, mixtures, rows)
+    return jax.lax.cond(
+        tight, partial(_allocate_tight, family), partial(_allocate, family), keys, mixtures, rows
+    )
+
+
+def _allocate(family: Family, keys: Array, mixtures: Mixture, rows: Rows) -> Allocation:
+    """Allocate by the product form; the statistics are a third product of the same features."""
+    n_chains, n_components, n_columns = mixtures.means.shape
+    natural = family.natural(mixtures).reshape(n_chains * n_components, -1)
+    kind = label_type(n_components)
+
+    def chunk(carry: tuple[Array, Array], part: Any) -> tuple[tuple[Array, Array], Array]:
+        total, sums = carry
+        rows, uniforms = part
+        features = family.features(rows.values)
+        log_joint = (natural @ features).reshape(n_chains, n_components, -1)
+        labels, log_density = pick(uniforms, log_joint)
+        ones = one_hot(labels, n_components) * rows.weights
+        flat = ones.reshape(n_chains * n_components, -1)
+        sums += jax.lax.dot_general(features, flat, (((1,), (1,)), ((), ())))
+        return (total + log_density @ rows.weights, sums), labels.astype(kind)
+
+    start = (jnp.zeros(n_chains, natural.dtype), jnp.zeros(natural.T.shape, natural.dtype))
+    (total, sums), labels = jax.lax.scan(chunk, start, (rows, row_uniforms(keys, rows)))
+    by_component = sums.T.reshape(n_chains, n_components, -1)
+    return Allocation(labels, family.statistics(by_component, n_columns), total)
+
+
+def _allocate_tight(family: Family, keys: Array, mixtures: Mixture, rows: Rows) -> Allocation:
+    """Allocate by the residual form; the statistics take a second pass about the means."""
+    n_components = mixtures.log_weights.shape[-1]
+    kind = label_type(n_components)
+
+    def chunk(total: Array, part: Any) -> tuple[Array, Array]:
+        rows, uniforms = part
+        labels, log_density = pick(uniforms, log_joint(family, mixtures, rows.values))
+        return total + log_density @ rows.weights, labels.astype(kind)
+
+    start = jnp.zeros(len(keys), mixtures.means.dtype)
+    total, labels = jax.lax.scan(chunk, start, (rows, row_uniforms(keys, rows)))
+    return Allocation(labels, labelled_statistics(family, labels, n_components, rows), total)
+
+
+def labelled_statistics(family: Family, labels: Array, n_components: int, rows: Rows) -> Statistics:
+    """Return the statistics of labels (n_chunks, B, chunk) in two passes, (B, K, ...)."""
+
+    def one(labels: Array) -> Statistics:
+        expand = partial(one_hot, n_components=n_components, dtype=rows.values.dtype)
+        return assigned_statistics(family, labels, rows, expand)
+
+    return jax.lax.map(one, jnp.swapaxes(labels, 0, 1))
+
+
+def is_tight(family: Family, mixtures: Mixture, rows: Rows) -> Array:
+    """Say whether the product form would lose more than half of the digits, ()."""
+    limit = jnp.finfo(rows.values.dtype).eps ** -0.5
+    return jnp.any(family.tightness(mixtures) * jnp.isfinite(mixtures.log_weights) > limit)
+
+
+def row_uniforms(keys: Array, rows: Rows) -> Array:
+    """Return a uniform number per row and key, (n_chunks, B, chunk): a function of key and row."""
+    shape, dtype = rows.weights.shape, rows.values.dtype
+    uniforms = jax.vmap(lambda key: jax.random.uniform(key, shape, dtype))(keys)
+    return jnp.swapaxes(uniforms, 0, 1)
+
+
+def pick(uniforms: Array, log_joint: Array) -> tuple[Array, Array]:
+    """Invert the cumulative probabilities of log_joint (B, K, n) at uniforms (B, n).
+
+    Returns:
+        Labels (B, n) and log densities (B, n).
+    """
+    highest = log_joint.max(1)
+    # The barriers keep XLA from computing exponentials and labels again for each consumer.
+    exponentials = barrier(jnp.exp(log_joint - highest[:, None]))
+    total = barrier(exponentials.sum(1))
+    threshold = uniforms * total
+    # A running sum over few components, spelled out: XLA's cumulative sum is many times slower.
+    labels = jnp.zeros(uniforms.shape, jnp.int32)
+    reached = jnp.zeros_like(total)
+    for k in range(log_joint.shape[1] - 1):
+        reached += exponentials[:, k]
+        labels += threshold >= reached
+    return barrier(labels), jnp.log(total) + highest
+
+
+def one_hot(labels: Array, n_components: int, dtype: Any = float) -> Array:
+    """Return labels (..., n) as rows of zeros and ones, (..., K, n)."""
+    return (labels[..., None, :] == jnp.arange(n_components)[:, None]).astype(dtype)
 
 
 def draw_labels(key: Array, family: Family, mixture: Mixture, rows: Rows) -> tuple[Array, Array]:
@@ -29,20 +151,23 @@ def draw_labels(key: Array, family: Family, mixture: Mixture, rows: Rows) -> tup
     Returns:
         Labels (n_chunks, chunk), of no meaning at padding rows, and the log-likelihood, ().
     """
+    single = jax.tree.map(lambda leaf: leaf[None], mixture)
     natural = family.natural(mixture)
-    uniforms = jax.random.uniform(key, rows.weights.shape, natural.dtype)
+    tight = is_tight(family, single, rows)
 
     def chunk(total: Array, part: tuple[Rows, Array]) -> tuple[Array, Array]:
-        rows, uniform = part
-        log_joint = natural @ family.features(rows.values)
-        highest = log_joint.max(0)
-        cumulative = jnp.cumsum(jnp.exp(log_joint - highest), 0)
-        labels = (uniform * cumulative[-1] >= cumulative[:-1]).sum(0)
-        log_density = jnp.log(cumulative[-1]) + highest
-        return total + log_density @ rows.weights, labels
+        rows, uniforms = part
+        joint = jax.lax.cond(
+            tight,
+            lambda columns: log_joint(family, mixture, columns),
+            lambda columns: natural @ family.features(columns),
+            rows.values,
+        )
+        labels, log_density = pick(uniforms, joint[None])
+        return total + log_density[0] @ rows.weights, labels[0]
 
     start = jnp.zeros((), natural.dtype)
-    total, labels = jax.lax.scan(chunk, start, (rows, uniforms))
+    total, labels = jax.lax.scan(chunk, start, (rows, row_uniforms(key[None], rows)))
     return labels, total
 
 
@@ -83,9 +208,15 @@ def labels_of_draws(keys: Array | None, family: Family, mixtures: Mixture, rows:
     return jax.lax.map(drawn, (keys, mixtures))
 
 
-def draw_keys(label_key: Array, n_draws: int) -> Array:
-    """Return one key per draw, (S,): a function of the draw's number alone."""
-    return keys_of_draws(label_key, np.arange(n_draws))
+def draw_numbers(draw: Any, chain: Any, n_chains: int) -> Any:
+    """Return the number behind a draw's label key: chains side by side, whatever their length."""
+    return draw * n_chains + chain
+
+
+def draw_keys(label_key: Array, n_chains: int, n_draws: int) -> Array:
+    """Return one key per draw, (C * S,), chain after chain."""
+    chain, draw = np.divmod(np.arange(n_chains * n_draws), n_draws)
+    return keys_of_draws(label_key, draw_numbers(draw, chain, n_chains))
 
 
 @jax.jit
@@ -100,6 +231,7 @@ def redraw_labels(
     family: Family,
     mixtures: Mixture,
     draws: np.ndarray,
+    n_chains: int,
     scaled: np.ndarray,
     rows: Any,
 ) -> np.ndarray:
@@ -110,6 +242,7 @@ def redraw_labels(
         family: the covariance family.
         mixtures: S mixtures in engine units.
         draws: indices of the mixtures whose labels are wanted.
+        n_chains: chains the S mixtures are made of, one after the other.
         scaled: all rows in engine units, (N, D).
         rows: indices to keep, or None for all.
     """
@@ -122,6 +255,8 @@ def redraw_labels(
     for start in range(0, len(draws), size):
         chosen = slice(start, start + size)
         part = jax.tree.map(operator.itemgetter(draws[chosen]), mixtures)
-        keys = None if key is None else keys_of_draws(key, draws[chosen])
+        chain, draw = np.divmod(draws[chosen], mixtures.log_weights.shape[0] // n_chains)
+        numbers = draw_numbers(draw, chain, n_chains)
+        keys = None if key is None else keys_of_draws(key, numbers)
         blocks.append(np.asarray(labels_of_draws(keys, family, part, chunked))[:, kept])
     return np.concatenate(blocks)

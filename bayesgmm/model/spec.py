@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .families import family_named
-from .priors import NormalInverseWishart
-from .weights import Dirichlet, SparseDirichlet
+from .priors import IndependentNormalWishart, NormalInverseWishart
+from .weights import Dirichlet, MixtureOfFiniteMixtures
 
 DEFAULT_MAX_COMPONENTS = 20
 
@@ -19,7 +19,7 @@ class MixtureSpec:
         max_components: static bound on the components when ``n_components="auto"``.
         covariance: "full", "tied", "diag" or "spherical".
         weights: prior on the weights; "default" is ``Dirichlet(1)`` for a given number of
-            components and ``SparseDirichlet()`` for "auto"; None is no prior.
+            components and ``MixtureOfFiniteMixtures()`` for "auto"; None is no prior.
         prior: prior on means and covariances; None is no prior (maximum likelihood).
 
     Raises:
@@ -30,7 +30,9 @@ class MixtureSpec:
     max_components: int = DEFAULT_MAX_COMPONENTS
     covariance: str = "full"
     weights: Any = "default"
-    prior: NormalInverseWishart | None = field(default_factory=NormalInverseWishart)
+    prior: NormalInverseWishart | IndependentNormalWishart | None = field(
+        default_factory=NormalInverseWishart
+    )
 
     def __post_init__(self) -> None:
         """Check the settings against each other."""
@@ -67,12 +69,12 @@ class MixtureSpec:
 
     def _checked_weights(self) -> Any:
         if isinstance(self.weights, str) and self.weights == "default":
-            return SparseDirichlet() if self.is_auto else Dirichlet()
+            return MixtureOfFiniteMixtures() if self.is_auto else Dirichlet()
         is_class = isinstance(self.weights, type)
-        if self.weights is not None and (is_class or not hasattr(self.weights, "sticks")):
+        if self.weights is not None and (is_class or not hasattr(self.weights, "partition_prior")):
             raise ValueError(
                 f"Expected weights to be a weight prior, got {self.weights!r}. Use bg.Dirichlet, "
-                "bg.SparseDirichlet, bg.DirichletProcess, or None for no prior."
+                "bg.SparseDirichlet, bg.DirichletProcess, bg.MixtureOfFiniteMixtures, or None for no prior."
             )
         return self.weights
 
@@ -87,10 +89,11 @@ class MixtureSpec:
                 f"Expected priors on both weights and components, or on neither, got weights={self.weights!r} "
                 f"and prior={self.prior!r}. Use MixtureSpec.maximum_likelihood for no priors."
             )
-        if self.prior is not None and not isinstance(self.prior, NormalInverseWishart):
+        kinds = (NormalInverseWishart, IndependentNormalWishart)
+        if self.prior is not None and not isinstance(self.prior, kinds):
             raise ValueError(
-                f"Expected prior to be bg.NormalInverseWishart or None, got {self.prior!r}. "
-                "Use bg.NormalInverseWishart()."
+                "Expected prior to be bg.NormalInverseWishart, bg.IndependentNormalWishart or None, got "
+                f"{self.prior!r}. Use bg.NormalInverseWishart()."
             )
 
 

@@ -36,7 +36,7 @@ def test_labels_follow_the_responsibilities(case):
     mixture, present, x = case
     rows = chunk_rows(x, LENGTH)
     draw = jax.jit(jax.vmap(lambda key: draw_labels(key, structure.family, mixture, rows)))
-    labels, totals = draw(draw_keys(jax.random.key(0), S))
+    labels, totals = draw(draw_keys(jax.random.key(0), 1, S))
     labels = np.asarray(labels).reshape(S, -1)[:, :N]
     frequencies = np.eye(K)[labels].mean(0)
     p = np.pad(tb.responsibilities(present, x), ((0, 0), (0, 1)))
@@ -62,7 +62,7 @@ def test_counts_leave_padding_out():
 def test_labels_can_be_drawn_again_from_the_key_of_the_fit(case):
     mixture, present, x = case
     rows = chunk_rows(x, LENGTH)
-    keys = draw_keys(jax.random.key(2), 6)
+    keys = draw_keys(jax.random.key(2), 2, 3)
     many = tb.stack([mixture] * 6)
     counts, totals = counts_and_log_likelihood(keys, structure.family, many, rows)
     labels = np.asarray(labels_of_draws(keys, structure.family, many, rows))[:, :N]

@@ -37,24 +37,41 @@ def common_scale(x):
 
 @every_structure
 def test_default_numbers_follow_from_location_and_range(x, structure):
-    model = model_of(x, structure)
+    """Frühwirth-Schnatter, Malsiner-Walli & Grün (2021), section 5.2, with twice their c0 and g0."""
+    numbers = model_of(x, structure).prior_in_data_units
     ranges = np.ptp(x, axis=0)
-    numbers = model.prior_in_data_units
     assert_close(numbers["mean"], (x.min(0) + x.max(0)) / 2)
     assert_close(numbers["mean_precision"], 0.01)
+    if structure.name in ("full", "tied"):
+        assert_close(numbers["degrees_of_freedom"], D + 4)
+        assert_close(numbers["scale_degrees_of_freedom"], D)
+        assert_close(numbers["scale_rate"], np.diag(100 * D / (D + 4) / ranges**2))
+    else:
+        assert_close(numbers["degrees_of_freedom"], 5)
+        assert_close(numbers["scale_shape"], 0.5)
+        assert_close(numbers["scale_rate"], 10 / structure.scale(np.diag(ranges**2)))
+
+
+@every_structure
+def test_given_scale_has_the_weakest_degrees_of_freedom_with_a_mean(x, structure):
+    numbers = model_of(x, structure, scale=2.0).prior_in_data_units
     assert_close(numbers["degrees_of_freedom"], structure.default_nu(D))
-    assert_close(numbers["scale"], structure.scale(np.diag((ranges / 10) ** 2)))
 
 
 @every_structure
 def test_engine_units_are_centred_and_divided_by_one_scale(x, structure):
-    prior, s = model_of(x, structure).prior, common_scale(x)
-    numbers = model_of(x, structure).prior_in_data_units
+    model, s = model_of(x, structure), common_scale(x)
+    prior, numbers = model.prior, model.prior_in_data_units
     assert_close(prior.mean, (numbers["mean"] - x.mean(0)) / s)
-    assert_close(prior.scale, numbers["scale"] / s**2)
+    assert_close(model.scale_prior.rate, numbers["scale_rate"] * s**2)
+    assert_close(prior.scale, model.scale_prior.mean())
     assert_close(prior.mean_precision, 0.01)
-    assert_close(prior.degrees_of_freedom, structure.default_nu(D))
-    assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(prior))
+    assert_close(prior.degrees_of_freedom, numbers["degrees_of_freedom"])
+    leaves = jax.tree.leaves((prior, model.scale_prior))
+    assert all(isinstance(leaf, np.ndarray) for leaf in leaves)
+    fixed = model_of(x, structure, scale=2.0)
+    assert_close(fixed.prior.scale, fixed.prior_in_data_units["scale"] / s**2)
+    assert fixed.scale_prior is None
 
 
 @every_structure
@@ -63,11 +80,12 @@ def test_defaults_do_not_see_offset_and_unit(x, structure, factor):
     shift = factor * np.array([1e4, -20.0, 0.3])
     before = model_of(x, structure)
     after = model_of(factor * x + shift, structure)
-    for new, old in zip(after.prior, before.prior, strict=True):
+    news, olds = (jax.tree.leaves((one.prior, one.scale_prior)) for one in (after, before))
+    for new, old in zip(news, olds, strict=True):
         assert_close(new, old, rtol=1e-9, atol=1e-9)
     old, new = before.prior_in_data_units, after.prior_in_data_units
     assert_close(new["mean"], factor * old["mean"] + shift, rtol=1e-9, atol=0)
-    assert_close(new["scale"], factor**2 * old["scale"], rtol=1e-9, atol=0)
+    assert_close(new["scale_rate"], old["scale_rate"] / factor**2, rtol=1e-9, atol=0)
 
 
 # A user's numbers --------------------------------------------------------------------------------
@@ -153,7 +171,8 @@ def numbers_in(text):
 
 def test_a_model_prints_names_size_and_weights(x):
     data = Dataset.from_array(x, names=["height", "width", "depth"])
-    text = str(resolve(MixtureSpec(max_components=7), data))
+    spec = MixtureSpec(max_components=7, weights=SparseDirichlet())
+    text = str(resolve(spec, data))
     for word in (
         "at most 7",
         "full",

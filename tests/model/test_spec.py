@@ -7,7 +7,12 @@ from textbook import assert_three_parts
 from bayesgmm.model.families import FAMILIES
 from bayesgmm.model.priors import NormalInverseWishart
 from bayesgmm.model.spec import MixtureSpec
-from bayesgmm.model.weights import Dirichlet, DirichletProcess, SparseDirichlet
+from bayesgmm.model.weights import (
+    Dirichlet,
+    DirichletProcess,
+    MixtureOfFiniteMixtures,
+    SparseDirichlet,
+)
 
 BAD = {
     "covariance": {"covariance": "round"},
@@ -44,7 +49,7 @@ def test_bad_settings_are_refused_with_three_parts(settings):
 def test_defaults():
     spec = MixtureSpec()
     assert (spec.n_components, spec.max_components, spec.covariance) == ("auto", 20, "full")
-    assert spec.weights == SparseDirichlet()
+    assert spec.weights == MixtureOfFiniteMixtures()
     assert spec.prior == NormalInverseWishart()
     assert (spec.is_auto, spec.is_maximum_likelihood, spec.size) == (True, False, 20)
 

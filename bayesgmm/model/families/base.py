@@ -36,11 +36,17 @@ class ConjugatePrior(Protocol):
     def scale(self) -> Array:
         """See the class."""
 
+    def with_scale(self, scale: Array) -> Any:
+        """Return the prior at another scale."""
+
     def update(self, statistics: Statistics) -> Any:
         """Return the conjugate posterior given statistics."""
 
     def draw(self, key: Array, shape: tuple[int, ...]) -> tuple[Array, Any]:
         """Draw (means, covariance) with leading axes ``shape``, the last of them components."""
+
+    def draw_raw(self, key: Array, shape: tuple[int, ...]) -> Array:
+        """Draw the unconstrained coordinates of the covariances of ``draw``."""
 
     def mode(self) -> tuple[Array, Any]:
         """Return (means, covariance) of highest joint density."""
@@ -50,6 +56,12 @@ class ConjugatePrior(Protocol):
 
     def log_density(self, means: Array, covariance: Any) -> Array:
         """Return the joint log density of all components, summed over K, (...)."""
+
+    def covariance_mode(self) -> Any:
+        """Return the covariance of highest density, the means summed out."""
+
+    def log_covariance_density(self, covariance: Any) -> Array:
+        """Return the log density of the covariances, summed over K, (...)."""
 
     def raw_shape(self, n_components: int) -> tuple[int, ...]:
         """Return the shape of the unconstrained coordinates of the covariance."""
@@ -105,6 +117,15 @@ class Family(Protocol):
 
     def second_moment(self, responsibilities: Array, residuals: Array) -> Array:
         """Return the weighted second moment of residuals (..., K, D, n) in the family's shape."""
+
+    def scatter_about(self, statistics: Statistics, means: Array) -> Array:
+        """Return the scatter about given means (..., K, D), in the shape of the family."""
+
+    def combine(self, one: Statistics, other: Statistics) -> Statistics:
+        """Return the statistics of two groups of rows together."""
+
+    def column_scatter(self, statistics: Statistics) -> Array:
+        """Return the scatter of each column, (..., K, D)."""
 
     def half_log_det(self, mixture: Mixture) -> Array:
         """Return half the log determinants of the covariances, (..., K)."""
@@ -171,6 +192,27 @@ def centre(
     shift = first / safe[..., None]
     grown = safe.reshape(safe.shape + (1,) * (second.ndim - safe.ndim))
     return Statistics(counts, reference + shift, second - grown * square(shift))
+
+
+def moved_scatter(statistics: Statistics, means: Array, square: Callable) -> Array:
+    """Return the scatter about other means (the parallel-axis theorem)."""
+    counts = statistics.counts
+    grown = counts.reshape(counts.shape + (1,) * (statistics.scatter.ndim - counts.ndim))
+    return statistics.scatter + grown * square(statistics.means - means)
+
+
+def combined(one: Statistics, other: Statistics, square: Callable) -> Statistics:
+    """Join two groups of rows (Chan, Golub & LeVeque 1983, The American Statistician 37, 242-247)."""
+    counts = one.counts + other.counts
+    share = other.counts / jnp.maximum(counts, jnp.finfo(counts.dtype).tiny)
+    offset = other.means - one.means
+    factor = one.counts * share
+    grown = factor.reshape(factor.shape + (1,) * (one.scatter.ndim - factor.ndim))
+    return Statistics(
+        counts,
+        one.means + share[..., None] * offset,
+        one.scatter + other.scatter + grown * square(offset),
+    )
 
 
 def posterior_mean_update(prior: Any, statistics: Statistics) -> tuple[Array, Array, Array, Array]:

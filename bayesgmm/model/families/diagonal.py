@@ -13,10 +13,18 @@ from jax import Array
 from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
 
+from ...numerics.gamma import draw_log_gamma
 from ...numerics.moments import with_ones
 from ...numerics.wishart import log_chi2_of_log
 from ..mixture import Diagonal, Mixture, Statistics
-from .base import SMALLEST_SCALE, centre, log_constant, posterior_mean_update
+from .base import (
+    SMALLEST_SCALE,
+    centre,
+    combined,
+    log_constant,
+    moved_scatter,
+    posterior_mean_update,
+)
 
 
 class DiagonalPrior(NamedTuple):
@@ -27,6 +35,10 @@ class DiagonalPrior(NamedTuple):
     degrees_of_freedom: Array
     scale: Array
 
+    def with_scale(self, scale: Array) -> "DiagonalPrior":
+        """Return the prior at another scale."""
+        return self._replace(scale=scale)
+
     def update(self, statistics: Statistics) -> "DiagonalPrior":
         """Return the posterior of each component and column."""
         precision, mean, shrinkage, offset = posterior_mean_update(self, statistics)
@@ -36,17 +48,25 @@ class DiagonalPrior(NamedTuple):
     def draw(self, key: Array, shape: tuple[int, ...]) -> tuple[Array, Diagonal]:
         """Draw (means, covariance) with leading axes ``shape``."""
         key_covariance, key_mean = jax.random.split(key)
-        size = self.mean.shape[-1]
-        nu = jnp.broadcast_to(self.degrees_of_freedom[..., None], (*shape, size))
-        raw = jnp.log(2.0) + jax.random.loggamma(key_covariance, nu / 2)
-        covariance = self.covariance_from_raw(raw)
-        noise = jax.random.normal(key_mean, (*shape, size))
+        covariance = self.covariance_from_raw(self.draw_raw(key_covariance, shape))
+        noise = jax.random.normal(key_mean, (*shape, self.mean.shape[-1]))
         return self.means_from_noise(noise, covariance), covariance
+
+    def draw_raw(self, key: Array, shape: tuple[int, ...]) -> Array:
+        """Draw log(S_j / sigma_j^2), (*shape, D)."""
+        whole = (*shape, self.mean.shape[-1])
+        nu = jnp.broadcast_to(self.degrees_of_freedom[..., None], whole)
+        return jnp.log(2.0) + draw_log_gamma(key, nu / 2)
 
     def mode(self) -> tuple[Array, Diagonal]:
         """Return the joint mode: mean and S / (nu + 3)."""
         divisor = self.degrees_of_freedom[..., None] + 3
         return self.mean, Diagonal(jnp.sqrt(self.scale / divisor))
+
+    def covariance_mode(self) -> Diagonal:
+        """Return the mode of the variances by themselves, S / (nu + 2)."""
+        divisor = self.degrees_of_freedom[..., None] + 2
+        return Diagonal(jnp.sqrt(self.scale / divisor))
 
     def log_normaliser(self) -> Array:
         """Return log of the integral, summed over columns, (...)."""
@@ -57,11 +77,14 @@ class DiagonalPrior(NamedTuple):
 
     def log_density(self, means: Array, covariance: Diagonal) -> Array:
         """Return the joint log density summed over components and columns, (...)."""
-        variances = covariance.scales**2
-        of_variance = log_inverse_gamma(variances, self.degrees_of_freedom[..., None], self.scale)
-        precision = self.mean_precision[..., None] / variances
+        precision = self.mean_precision[..., None] / covariance.scales**2
         of_mean = 0.5 * jnp.log(precision / (2 * jnp.pi)) - precision / 2 * (means - self.mean) ** 2
-        return (of_variance + of_mean).sum((-2, -1))
+        return self.log_covariance_density(covariance) + of_mean.sum((-2, -1))
+
+    def log_covariance_density(self, covariance: Diagonal) -> Array:
+        """Return the log density of the variances summed over components and columns, (...)."""
+        nu, scale = self.degrees_of_freedom[..., None], self.scale
+        return log_inverse_gamma(covariance.scales**2, nu, scale).sum((-2, -1))
 
     def raw_shape(self, n_components: int) -> tuple[int, ...]:
         """Return (K, D)."""
@@ -143,6 +166,18 @@ class DiagonalFamily:
         """Multiply the whitened moments by the scales and centre them."""
         scales = mixture.covariance.scales
         return centre(counts, scales * first, scales**2 * second, mixture.means, jnp.square)
+
+    def scatter_about(self, statistics: Statistics, means: Array) -> Array:
+        """Return the scatter about given means."""
+        return moved_scatter(statistics, means, jnp.square)
+
+    def combine(self, one: Statistics, other: Statistics) -> Statistics:
+        """Join two groups of rows."""
+        return combined(one, other, jnp.square)
+
+    def column_scatter(self, statistics: Statistics) -> Array:
+        """Return the scatter itself, (..., K, D)."""
+        return statistics.scatter
 
     def half_log_det(self, mixture: Mixture) -> Array:
         """Return the summed log scales, (..., K)."""

@@ -14,10 +14,17 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ...numerics import wishart
-from ...numerics.linalg import half_log_det, matvec, outer, solve_lower, whitening
+from ...numerics.linalg import cholesky, half_log_det, matvec, outer, solve_lower, whitening
 from ...numerics.moments import pack_form, quadratic_features, unpack
 from ..mixture import Full, Mixture, Statistics
-from .base import SMALLEST_SCALE, centre, log_constant, posterior_mean_update
+from .base import (
+    SMALLEST_SCALE,
+    centre,
+    combined,
+    log_constant,
+    moved_scatter,
+    posterior_mean_update,
+)
 
 
 class FullPrior(NamedTuple):
@@ -28,6 +35,10 @@ class FullPrior(NamedTuple):
     degrees_of_freedom: Array
     scale: Array
 
+    def with_scale(self, scale: Array) -> "FullPrior":
+        """Return the prior at another scale."""
+        return self._replace(scale=scale)
+
     def update(self, statistics: Statistics) -> "FullPrior":
         """Return the posterior of each component."""
         precision, mean, shrinkage, offset = posterior_mean_update(self, statistics)
@@ -37,16 +48,23 @@ class FullPrior(NamedTuple):
     def draw(self, key: Array, shape: tuple[int, ...]) -> tuple[Array, Full]:
         """Draw (means, covariance) with leading axes ``shape``."""
         key_covariance, key_mean = jax.random.split(key)
-        size = self.mean.shape[-1]
-        raw = wishart.draw_raw(key_covariance, self.degrees_of_freedom, size, shape)
-        covariance = self.covariance_from_raw(raw)
-        noise = jax.random.normal(key_mean, (*shape, size))
+        covariance = self.covariance_from_raw(self.draw_raw(key_covariance, shape))
+        noise = jax.random.normal(key_mean, (*shape, self.mean.shape[-1]))
         return self.means_from_noise(noise, covariance), covariance
+
+    def draw_raw(self, key: Array, shape: tuple[int, ...]) -> Array:
+        """Draw the Bartlett coordinates, (*shape, D(D+1)/2)."""
+        return wishart.draw_raw(key, self.degrees_of_freedom, self.mean.shape[-1], shape)
 
     def mode(self) -> tuple[Array, Full]:
         """Return the joint mode: mean and S / (nu + D + 2)."""
         divisor = self.degrees_of_freedom + self.mean.shape[-1] + 2
-        return self.mean, Full(jnp.linalg.cholesky(self.scale / divisor[..., None, None]))
+        return self.mean, Full(cholesky(self.scale / divisor[..., None, None]))
+
+    def covariance_mode(self) -> Full:
+        """Return the mode of the covariance by itself, S / (nu + D + 1)."""
+        divisor = self.degrees_of_freedom + self.mean.shape[-1] + 1
+        return Full(cholesky(self.scale / divisor[..., None, None]))
 
     def log_normaliser(self) -> Array:
         """Return log of the integral of the unnormalised density, (...)."""
@@ -55,18 +73,20 @@ class FullPrior(NamedTuple):
         return (
             nu * size / 2 * jnp.log(2.0)
             + wishart.log_multigamma(nu / 2, size)
-            - nu / 2 * jnp.linalg.slogdet(self.scale)[1]
+            - nu * half_log_det(cholesky(self.scale))
             + size / 2 * jnp.log(2 * jnp.pi / self.mean_precision)
         )
 
     def log_density(self, means: Array, covariance: Full) -> Array:
         """Return the joint log density summed over components, (...)."""
-        of_covariance = wishart.log_inverse_wishart(
-            covariance.chol, self.degrees_of_freedom, self.scale
-        )
         residual = solve_lower(covariance.chol, (means - self.mean)[..., None])[..., 0]
         of_means = log_normal(residual, half_log_det(covariance.chol), self.mean_precision)
-        return (of_covariance + of_means).sum(-1)
+        return self.log_covariance_density(covariance) + of_means.sum(-1)
+
+    def log_covariance_density(self, covariance: Full) -> Array:
+        """Return the log density of the covariances summed over components, (...)."""
+        nu, scale = self.degrees_of_freedom, self.scale
+        return wishart.log_inverse_wishart(covariance.chol, nu, scale).sum(-1)
 
     def raw_shape(self, n_components: int) -> tuple[int, ...]:
         """Return (K, D(D+1)/2)."""
@@ -80,12 +100,12 @@ class FullPrior(NamedTuple):
     def covariance_from_raw(self, raw: Array) -> Full:
         """Return the factor L T^{-1} of numerics.wishart, from T^T y = L^T."""
         triangle = wishart.triangle_from_raw(raw, self.mean.shape[-1])
-        lower = jnp.linalg.cholesky(self.scale)
+        lower = cholesky(self.scale)
         return Full(jnp.matmul(lower, whitening(triangle)))
 
     def raw_from_covariance(self, covariance: Full) -> Array:
         """Return the coordinates of T = chol^{-1} L."""
-        lower = jnp.broadcast_to(jnp.linalg.cholesky(self.scale), covariance.chol.shape)
+        lower = jnp.broadcast_to(cholesky(self.scale), covariance.chol.shape)
         return wishart.raw_from_triangle(solve_lower(covariance.chol, lower))
 
     def means_from_noise(self, noise: Array, covariance: Full) -> Array:
@@ -151,6 +171,18 @@ class FullFamily:
         chol = mixture.covariance.chol
         coloured = jnp.einsum("...ij,...jk,...lk->...il", chol, second, chol)
         return centre(counts, matvec(chol, first), coloured, mixture.means, outer)
+
+    def scatter_about(self, statistics: Statistics, means: Array) -> Array:
+        """Return the scatter about given means."""
+        return moved_scatter(statistics, means, outer)
+
+    def combine(self, one: Statistics, other: Statistics) -> Statistics:
+        """Join two groups of rows."""
+        return combined(one, other, outer)
+
+    def column_scatter(self, statistics: Statistics) -> Array:
+        """Return the diagonals, (..., K, D)."""
+        return jnp.diagonal(statistics.scatter, axis1=-2, axis2=-1)
 
     def half_log_det(self, mixture: Mixture) -> Array:
         """Return half the log determinants, (..., K)."""

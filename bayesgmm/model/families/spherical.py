@@ -13,10 +13,18 @@ from jax import Array
 from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
 
+from ...numerics.gamma import draw_log_gamma
 from ...numerics.moments import with_ones
 from ...numerics.wishart import log_chi2_of_log
 from ..mixture import Mixture, Spherical, Statistics
-from .base import SMALLEST_SCALE, centre, log_constant, posterior_mean_update
+from .base import (
+    SMALLEST_SCALE,
+    centre,
+    combined,
+    log_constant,
+    moved_scatter,
+    posterior_mean_update,
+)
 from .diagonal import log_inverse_gamma
 
 
@@ -27,6 +35,10 @@ class SphericalPrior(NamedTuple):
     mean_precision: Array
     degrees_of_freedom: Array
     scale: Array
+
+    def with_scale(self, scale: Array) -> "SphericalPrior":
+        """Return the prior at another scale."""
+        return self._replace(scale=scale)
 
     def update(self, statistics: Statistics) -> "SphericalPrior":
         """Return the posterior: each row brings D squared deviations."""
@@ -39,16 +51,23 @@ class SphericalPrior(NamedTuple):
     def draw(self, key: Array, shape: tuple[int, ...]) -> tuple[Array, Spherical]:
         """Draw (means, covariance) with leading axes ``shape``."""
         key_covariance, key_mean = jax.random.split(key)
-        nu = jnp.broadcast_to(self.degrees_of_freedom, shape)
-        raw = jnp.log(2.0) + jax.random.loggamma(key_covariance, nu / 2)
-        covariance = self.covariance_from_raw(raw)
+        covariance = self.covariance_from_raw(self.draw_raw(key_covariance, shape))
         noise = jax.random.normal(key_mean, (*shape, self.mean.shape[-1]))
         return self.means_from_noise(noise, covariance), covariance
+
+    def draw_raw(self, key: Array, shape: tuple[int, ...]) -> Array:
+        """Draw log(S / sigma^2), (*shape,)."""
+        nu = jnp.broadcast_to(self.degrees_of_freedom, shape)
+        return jnp.log(2.0) + draw_log_gamma(key, nu / 2)
 
     def mode(self) -> tuple[Array, Spherical]:
         """Return the joint mode: mean and S / (nu + D + 2)."""
         divisor = self.degrees_of_freedom + self.mean.shape[-1] + 2
         return self.mean, Spherical(jnp.sqrt(self.scale / divisor))
+
+    def covariance_mode(self) -> Spherical:
+        """Return the mode of the variances by themselves, S / (nu + 2)."""
+        return Spherical(jnp.sqrt(self.scale / (self.degrees_of_freedom + 2)))
 
     def log_normaliser(self) -> Array:
         """Return log of the integral, (...)."""
@@ -58,13 +77,16 @@ class SphericalPrior(NamedTuple):
 
     def log_density(self, means: Array, covariance: Spherical) -> Array:
         """Return the joint log density summed over components, (...)."""
-        variances = covariance.scales**2
         size = means.shape[-1]
-        precision = self.mean_precision / variances
+        precision = self.mean_precision / covariance.scales**2
         of_mean = size / 2 * jnp.log(precision / (2 * jnp.pi))
         of_mean -= precision / 2 * ((means - self.mean) ** 2).sum(-1)
-        of_variance = log_inverse_gamma(variances, self.degrees_of_freedom, self.scale)
-        return (of_variance + of_mean).sum(-1)
+        return self.log_covariance_density(covariance) + of_mean.sum(-1)
+
+    def log_covariance_density(self, covariance: Spherical) -> Array:
+        """Return the log density of the variances summed over components, (...)."""
+        nu, scale = self.degrees_of_freedom, self.scale
+        return log_inverse_gamma(covariance.scales**2, nu, scale).sum(-1)
 
     def raw_shape(self, n_components: int) -> tuple[int, ...]:
         """Return (K,)."""
@@ -138,6 +160,20 @@ class SphericalFamily:
         """Multiply the whitened moments by the scales and centre them."""
         scales = mixture.covariance.scales
         return centre(counts, scales[..., None] * first, scales**2 * second, mixture.means, _square)
+
+    def scatter_about(self, statistics: Statistics, means: Array) -> Array:
+        """Return the scatter about given means."""
+        return moved_scatter(statistics, means, _square)
+
+    def combine(self, one: Statistics, other: Statistics) -> Statistics:
+        """Join two groups of rows."""
+        return combined(one, other, _square)
+
+    def column_scatter(self, statistics: Statistics) -> Array:
+        """Share the scatter out evenly, (..., K, D)."""
+        return jnp.broadcast_to(
+            statistics.scatter[..., None] / statistics.means.shape[-1], statistics.means.shape
+        )
 
     def half_log_det(self, mixture: Mixture) -> Array:
         """Return D log sigma, (..., K)."""

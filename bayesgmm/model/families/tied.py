@@ -13,10 +13,10 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ...numerics import wishart
-from ...numerics.linalg import half_log_det, matvec, outer, solve_lower, whitening
+from ...numerics.linalg import cholesky, half_log_det, matvec, outer, solve_lower, whitening
 from ...numerics.moments import quadratic_features
 from ..mixture import Full, Mixture, Statistics, Tied
-from .base import log_constant, posterior_mean_update
+from .base import combined, log_constant, moved_scatter, posterior_mean_update
 from .full import (
     FullFamily,
     log_normal,
@@ -36,6 +36,10 @@ class TiedPrior(NamedTuple):
     degrees_of_freedom: Array
     scale: Array
 
+    def with_scale(self, scale: Array) -> "TiedPrior":
+        """Return the prior at another scale."""
+        return self._replace(scale=scale)
+
     def update(self, statistics: Statistics) -> "TiedPrior":
         """Return the posterior: the scatters of all components are pooled."""
         precision, mean, shrinkage, offset = posterior_mean_update(self, statistics)
@@ -46,17 +50,24 @@ class TiedPrior(NamedTuple):
     def draw(self, key: Array, shape: tuple[int, ...]) -> tuple[Array, Tied]:
         """Draw (means, covariance) with leading axes ``shape``; the last axis counts components."""
         key_covariance, key_mean = jax.random.split(key)
-        size = self.mean.shape[-1]
-        raw = wishart.draw_raw(key_covariance, self.degrees_of_freedom, size, shape[:-1])
-        covariance = self.covariance_from_raw(raw)
-        noise = jax.random.normal(key_mean, (*shape, size))
+        covariance = self.covariance_from_raw(self.draw_raw(key_covariance, shape))
+        noise = jax.random.normal(key_mean, (*shape, self.mean.shape[-1]))
         return self.means_from_noise(noise, covariance), covariance
+
+    def draw_raw(self, key: Array, shape: tuple[int, ...]) -> Array:
+        """Draw the Bartlett coordinates, (*shape[:-1], D(D+1)/2)."""
+        return wishart.draw_raw(key, self.degrees_of_freedom, self.mean.shape[-1], shape[:-1])
 
     def mode(self) -> tuple[Array, Tied]:
         """Return the joint mode: means and S / (nu + D + 1 + K)."""
         n_components = self.mean.shape[-2]
         divisor = self.degrees_of_freedom + self.mean.shape[-1] + 1 + n_components
-        return self.mean, Tied(jnp.linalg.cholesky(self.scale / divisor[..., None, None]))
+        return self.mean, Tied(cholesky(self.scale / divisor[..., None, None]))
+
+    def covariance_mode(self) -> Tied:
+        """Return the mode of Sigma by itself, S / (nu + D + 1)."""
+        divisor = self.degrees_of_freedom + self.mean.shape[-1] + 1
+        return Tied(cholesky(self.scale / divisor[..., None, None]))
 
     def log_normaliser(self) -> Array:
         """Return log of the integral over Sigma and all updated means, (...)."""
@@ -66,20 +77,21 @@ class TiedPrior(NamedTuple):
         return (
             nu * size / 2 * jnp.log(2.0)
             + wishart.log_multigamma(nu / 2, size)
-            - nu / 2 * jnp.linalg.slogdet(self.scale)[1]
+            - nu * half_log_det(cholesky(self.scale))
             + of_means.sum(-1)
         )
 
     def log_density(self, means: Array, covariance: Tied) -> Array:
         """Return the joint log density of Sigma and all means, (...)."""
-        of_covariance = wishart.log_inverse_wishart(
-            covariance.chol, self.degrees_of_freedom, self.scale
-        )
         residual = _whiten(covariance, means - self.mean)
         of_means = log_normal(
             residual, half_log_det(covariance.chol)[..., None], self.mean_precision
         )
-        return of_covariance + of_means.sum(-1)
+        return self.log_covariance_density(covariance) + of_means.sum(-1)
+
+    def log_covariance_density(self, covariance: Tied) -> Array:
+        """Return the log density of Sigma, (...)."""
+        return wishart.log_inverse_wishart(covariance.chol, self.degrees_of_freedom, self.scale)
 
     def raw_shape(self, n_components: int) -> tuple[int, ...]:
         """Return (D(D+1)/2,)."""
@@ -93,11 +105,11 @@ class TiedPrior(NamedTuple):
     def covariance_from_raw(self, raw: Array) -> Tied:
         """Return the factor L T^{-1} of numerics.wishart."""
         triangle = wishart.triangle_from_raw(raw, self.mean.shape[-1])
-        return Tied(jnp.matmul(jnp.linalg.cholesky(self.scale), whitening(triangle)))
+        return Tied(jnp.matmul(cholesky(self.scale), whitening(triangle)))
 
     def raw_from_covariance(self, covariance: Tied) -> Array:
         """Return the coordinates of T = chol^{-1} L."""
-        lower = jnp.broadcast_to(jnp.linalg.cholesky(self.scale), covariance.chol.shape)
+        lower = jnp.broadcast_to(cholesky(self.scale), covariance.chol.shape)
         return wishart.raw_from_triangle(solve_lower(covariance.chol, lower))
 
     def means_from_noise(self, noise: Array, covariance: Tied) -> Array:
@@ -162,6 +174,18 @@ class TiedFamily:
         chol = jnp.broadcast_to(mixture.covariance.chol[..., None, :, :], second.shape)
         expanded = mixture._replace(covariance=Full(chol))
         return _FULL.statistics_about(expanded, counts, first, second)
+
+    def scatter_about(self, statistics: Statistics, means: Array) -> Array:
+        """Return the scatter about given means."""
+        return moved_scatter(statistics, means, outer)
+
+    def combine(self, one: Statistics, other: Statistics) -> Statistics:
+        """Join two groups of rows."""
+        return combined(one, other, outer)
+
+    def column_scatter(self, statistics: Statistics) -> Array:
+        """Return the diagonals, (..., K, D)."""
+        return jnp.diagonal(statistics.scatter, axis1=-2, axis2=-1)
 
     def half_log_det(self, mixture: Mixture) -> Array:
         """Return half the log determinant, (..., 1)."""
