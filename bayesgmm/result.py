@@ -79,6 +79,9 @@ class Fit:
         sample_stats: statistics of the sampler, (C, S) each, by their ArviZ names.
         counts: rows per component with labels drawn from each draw, (C, S, K); None for a point.
         concentration: draws of the weight concentration (C, S), where it is random.
+        scale: draws of the scale of the covariances' prior in engine units, (C, S, ...), where it
+            is random.
+        n_components: draws of K (C, S), where it is random.
         label_key: raw random key from which allocations are redrawn; None for a point.
         provenance: versions, seed, time.
     """
@@ -95,6 +98,8 @@ class Fit:
     sample_stats: Mapping[str, Any] = field(default_factory=dict)
     counts: np.ndarray | None = None
     concentration: np.ndarray | None = None
+    scale: np.ndarray | None = None
+    n_components: np.ndarray | None = None
     label_key: np.ndarray | None = None
     provenance: Provenance | None = None
 
@@ -147,7 +152,8 @@ class Fit:
         n_leading = self.log_likelihood.ndim
         flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[n_leading:]), self.scaled)
         scaled = self.data.scaled()
-        return redraw_labels(self.label_key, self.model.family, flat, draws, scaled, rows)
+        n_chains = 1 if self.is_point else len(self.log_likelihood)
+        return redraw_labels(self.label_key, self.model.family, flat, draws, n_chains, scaled, rows)
 
     @property
     def n_parameters(self) -> int:

@@ -1,6 +1,6 @@
 r"""The mixture as an ordinary NumPyro model, labels summed out.
 
-    w ~ weight prior,  (mu_k, Sigma_k) ~ conjugate prior,  x_n ~ sum_k w_k N(mu_k, Sigma_k)
+    w ~ weight prior,  (mu_k, Sigma_k) ~ prior given S,  x_n ~ sum_k w_k N(mu_k, Sigma_k)
 
 Sites are coordinates in which the prior has one scale, so that components without rows, which
 follow the prior, do not slow a gradient sampler down:
@@ -9,6 +9,7 @@ follow the prior, do not slow a gradient sampler down:
     covariances  log chi-square and normal entries of the Bartlett factor (numerics.wishart)
     mean_noise   (K, D)     standard normal: mu_k = m + chol_k z_k / sqrt(kappa)
     concentration           the weight concentration, where it has a hyperprior
+    scale                   S, the scale of the covariances' prior, where it has a hyperprior
 
 The likelihood is the kernel's, whose gradient costs one EM iteration.
 """
@@ -26,13 +27,13 @@ from jax import Array
 from numpyro.distributions import constraints
 
 from ..data.dataset import Dataset
+from ..model.components import GammaScale, WishartScale
 from ..model.families.base import Family
 from ..model.kernel import log_likelihood
 from ..model.mixture import Mixture
 from ..model.resolved import Model, resolve
 from ..model.spec import MixtureSpec
 from ..model.weights import (
-    WeightPrior,
     coordinates_from_log_weights,
     is_random,
     log_sticks_to_log_weights,
@@ -132,7 +133,15 @@ class MixtureRows(dist.Distribution):
         return self.mixture.means[labels] + jnp.einsum("...ij,...j->...i", chol[labels], noise)
 
 
-def mixture_prior(weights: Any, prior: Any, n_components: int) -> Mixture:
+def scale_law(scale_prior: WishartScale | GammaScale) -> dist.Distribution:
+    """Return the hyperprior of the scale as a NumPyro distribution."""
+    if isinstance(scale_prior, WishartScale):
+        return dist.Wishart(scale_prior.degrees_of_freedom, rate_matrix=scale_prior.rate)
+    law = dist.Gamma(scale_prior.shape, scale_prior.rate)
+    return law.to_event(jnp.ndim(scale_prior.rate))
+
+
+def mixture_prior(weights: Any, prior: Any, scale_prior: Any, n_components: int) -> Mixture:
     """Sample a mixture in engine units from its prior, inside a NumPyro model."""
     concentration = weights.concentration
     if is_random(concentration):
@@ -142,6 +151,8 @@ def mixture_prior(weights: Any, prior: Any, n_components: int) -> Mixture:
         a, b = weights.sticks(concentration, n_components)
         sticks = numpyro.sample("sticks", StickCoordinates(a, b))
         log_weights = log_weights_from_coordinates(sticks, a, b)
+    if scale_prior is not None:
+        prior = prior.with_scale(numpyro.sample("scale", scale_law(scale_prior)))
     raw = numpyro.sample("covariances", CovarianceCoordinates(prior, n_components))
     shape = (n_components, jnp.shape(prior.mean)[-1])
     noise = numpyro.sample("mean_noise", dist.Normal().expand(shape).to_event(2))
@@ -150,10 +161,10 @@ def mixture_prior(weights: Any, prior: Any, n_components: int) -> Mixture:
 
 
 def mixture_model(
-    family: Family, n_components: int, weights: Any, prior: Any, rows: Rows
+    family: Family, n_components: int, weights: Any, prior: Any, scale_prior: Any, rows: Rows
 ) -> Mixture:
     """Run the whole model in engine units, inside a NumPyro model."""
-    mixture = mixture_prior(weights, prior, n_components)
+    mixture = mixture_prior(weights, prior, scale_prior, n_components)
     numpyro.factor("log_likelihood", log_likelihood(family, family.natural(mixture), rows))
     return mixture
 
@@ -183,7 +194,8 @@ def numpyro_model(spec: MixtureSpec, X: Any) -> Callable[..., Mixture]:
 
     def bayesian_mixture(observed: bool = True) -> Mixture:
         cast = partial(jax.tree.map, jnp.asarray)
-        mixture = mixture_prior(weights, cast(model.prior), model.n_components)
+        prior, scale_prior = cast((model.prior, model.scale_prior))
+        mixture = mixture_prior(weights, prior, scale_prior, model.n_components)
         if observed:
             natural = model.family.natural(mixture)
             numpyro.factor("log_likelihood", log_likelihood(model.family, natural, cast(rows)))
@@ -207,11 +219,17 @@ def record(model: Model, mixture: Mixture) -> Mixture:
     return mapped
 
 
-def require_prior(model: Model) -> WeightPrior:
+def require_prior(model: Model) -> Any:
     """Return the weight prior; raise if the model has no prior to sample from."""
     if model.prior is None or model.weights is None:
         raise ValueError(
             "Expected a specification with priors, got one without (maximum likelihood): its posterior is "
             "improper. Use bg.MixtureSpec(n_components=...) with its default priors, or engine=bg.EM()."
+        )
+    if not hasattr(model.weights, "sticks"):
+        raise ValueError(
+            f"Expected a weight prior with a density at max_components, got {type(model.weights).__name__}: "
+            "its K is a parameter, which a gradient sampler cannot move. Use engine=bg.Gibbs(), or "
+            "weights=bg.SparseDirichlet()."
         )
     return model.weights

@@ -33,7 +33,7 @@ from ..numerics.precision import in_float64, to_numpy
 from ..numerics.rows import chunk_length
 from ..result import Fit, Outcome, Status
 from .driver import drive
-from .numpyro_model import require_prior
+from .numpyro_model import require_prior, scale_law
 from .overdispersed import floored, overdispersed_mixtures
 from .starts import seed_of
 from .steps import (
@@ -115,7 +115,7 @@ class NUTS:
         keys = named_keys(key, self.n_chains)
         width = model.family.n_features(data.n_columns) + self.n_chains * model.n_components
         rows = jax.device_put(data.rows(chunk_length(data.n_rows, width)))
-        problem = Problem(weights.concentration, model.prior, rows)
+        problem = Problem(weights.concentration, model.prior, model.scale_prior, rows)
         static = Static(
             model.family,
             model.n_components,
@@ -130,7 +130,7 @@ class NUTS:
         start = coordinates(static, keys.fill, mixtures, problem)
         state = begin(static, keys.chains, start, problem)
         kept, interrupted = self.sample(static, problem, state)
-        return build_fit(self, model, data, problem, kept, keys.labels, interrupted)
+        return build_fit(self, model, data, static, problem, kept, keys.labels, interrupted)
 
     def sample(self, static: Static, problem: Problem, state: HMCState) -> tuple[Step, bool]:
         """Run warm-up and draws in slices; return the kept draws and whether it was interrupted."""
@@ -198,8 +198,14 @@ def coordinates(
     """
     n_chains, n_components = mixtures.log_weights.shape
     key_components, key_means = jax.random.split(key)
-    concentration, prior, rows = problem
+    concentration, prior, scale_prior, rows = problem
     n_rows = rows.weights.sum()
+    position = {}
+    if scale_prior is not None:
+        typical = scale_prior.mean()
+        prior = prior.with_scale(typical)
+        free = biject_to(scale_law(scale_prior).support).inv(typical)
+        position["scale"] = jnp.broadcast_to(free, (n_chains, *free.shape))
     empty = jnp.exp(mixtures.log_weights) * n_rows < 0.5
     raw = prior.raw_from_covariance(mixtures.covariance)
     if not isinstance(mixtures.covariance, Tied):
@@ -207,7 +213,8 @@ def coordinates(
         raw = jnp.where(_like(empty, raw), prior.raw_from_covariance(drawn), raw)
     noise = prior.noise_from_means(mixtures.means, mixtures.covariance)
     fresh = jax.random.normal(key_means, noise.shape)
-    position = {"covariances": raw, "mean_noise": jnp.where(_like(empty, noise), fresh, noise)}
+    position["covariances"] = raw
+    position["mean_noise"] = jnp.where(_like(empty, noise), fresh, noise)
     if is_random(concentration):
         typical = jnp.asarray(concentration.mean, float)
         free = biject_to(concentration.support).inv(typical)
@@ -224,29 +231,41 @@ def _like(flags: Array, leaf: Array) -> Array:
     return flags.reshape(*flags.shape, *([1] * (leaf.ndim - flags.ndim)))
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def mixtures_at(
-    weights_type: type, n_components: int, concentration: Any, prior: Any, position: Any
-) -> tuple[Mixture, Array | None]:
-    """Return the mixtures (S, ...) and concentrations (S,) at positions with one leading axis."""
-    drawn = None
-    if is_random(concentration):
-        drawn = biject_to(concentration.support)(position["concentration"])
-        concentration = drawn
-    log_weights = jnp.zeros((*position["mean_noise"].shape[:-2], 1))
-    if n_components > 1:
-        a, b = weights_type().sticks(concentration, n_components)
-        log_weights = log_weights_from_coordinates(position["sticks"], a, b)
-    covariance = prior.covariance_from_raw(position["covariances"])
-    return Mixture(
-        log_weights, prior.means_from_noise(position["mean_noise"], covariance), covariance
-    ), drawn
+class Hyperparameters(NamedTuple):
+    """Draws of what has a hyperprior, (S, ...) each; None where nothing was drawn."""
+
+    concentration: Array | None
+    scale: Array | None
+
+
+@partial(jax.jit, static_argnums=0)
+def mixtures_at(static: Static, problem: Problem, position: Any) -> tuple[Mixture, Hyperparameters]:
+    """Return the mixtures (S, ...) and hyperparameters at positions with one leading axis."""
+
+    def one(position: dict[str, Array]) -> tuple[Mixture, Hyperparameters]:
+        concentration, prior, scale_prior, _ = problem
+        drawn, scale = None, None
+        if is_random(concentration):
+            drawn = concentration = biject_to(concentration.support)(position["concentration"])
+        if scale_prior is not None:
+            scale = biject_to(scale_law(scale_prior).support)(position["scale"])
+            prior = prior.with_scale(scale)
+        log_weights = jnp.zeros(1)
+        if static.n_components > 1:
+            a, b = static.weights().sticks(concentration, static.n_components)
+            log_weights = log_weights_from_coordinates(position["sticks"], a, b)
+        covariance = prior.covariance_from_raw(position["covariances"])
+        means = prior.means_from_noise(position["mean_noise"], covariance)
+        return Mixture(log_weights, means, covariance), Hyperparameters(drawn, scale)
+
+    return jax.vmap(one)(position)
 
 
 def build_fit(
     engine: NUTS,
     model: Model,
     data: Dataset,
+    static: Static,
     problem: Problem,
     kept: Step,
     key_labels: Array,
@@ -255,11 +274,9 @@ def build_fit(
     """Turn positions into mixtures, draw the labels and describe the run."""
     n_chains, n_draws = kept.potential.shape
     position = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), kept.position)
-    mixtures, concentration = mixtures_at(
-        type(model.weights), model.n_components, problem.concentration, model.prior, position
-    )
+    mixtures, hyperparameters = mixtures_at(static, problem, position)
     warn_of_lost_digits(model.family, mixtures)
-    keys = draw_keys(key_labels, n_chains * n_draws)
+    keys = draw_keys(key_labels, n_chains, n_draws)
     counts, total = counts_and_log_likelihood(keys, model.family, mixtures, problem.rows)
     to_data_units = data.n_rows * data.n_columns * np.log(model.affine.scale)
 
@@ -284,7 +301,7 @@ def build_fit(
             "step_size": kept.step_size,
         },
         counts=by_chain(counts).astype(np.int64),
-        concentration=None if concentration is None else by_chain(concentration),
+        **jax.tree.map(by_chain, hyperparameters)._asdict(),
         label_key=to_numpy(jax.random.key_data(key_labels)),
     )
 

@@ -45,6 +45,7 @@ class Problem(NamedTuple):
 
     concentration: Any
     prior: Any
+    scale_prior: Any
     rows: Rows
 
 
@@ -63,7 +64,8 @@ class Step(NamedTuple):
 def potential_of(static: Static, problem: Problem) -> Any:
     """Return the potential energy as a function of unconstrained sites."""
     weights = static.weights(problem.concentration)
-    args = (static.family, static.n_components, weights, problem.prior, problem.rows)
+    priors = (weights, problem.prior, problem.scale_prior)
+    args = (static.family, static.n_components, *priors, problem.rows)
     return partial(potential_energy, mixture_model, args, {})
 
 

@@ -19,6 +19,7 @@ from textbook import STRUCTURES, assert_close, assert_three_parts
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.numpyro_model import numpyro_model
+from bayesgmm.model.priors import NormalInverseWishart
 from bayesgmm.model.resolved import resolve
 from bayesgmm.model.spec import MixtureSpec
 from bayesgmm.model.weights import Dirichlet, DirichletProcess, SparseDirichlet
@@ -26,6 +27,7 @@ from bayesgmm.numerics.precision import to_numpy
 
 N, D, K = 40, 2, 3
 CONCENTRATION = 1.7
+SCALE = 12.0
 
 every_structure = pytest.mark.parametrize("structure", STRUCTURES, ids=lambda one: one.name)
 full = STRUCTURES[0]
@@ -39,7 +41,8 @@ def x():
 
 
 def spec_of(structure):
-    return MixtureSpec(K, covariance=structure.name, weights=Dirichlet(CONCENTRATION))
+    weights, prior = Dirichlet(CONCENTRATION), NormalInverseWishart(scale=SCALE)
+    return MixtureSpec(K, covariance=structure.name, weights=weights, prior=prior)
 
 
 def in_engine_units(structure, x):
@@ -203,7 +206,8 @@ def assert_slope(function, values, gradient, step=1e-5):
 @pytest.mark.parametrize("make", [SparseDirichlet, DirichletProcess])
 @pytest.mark.parametrize("alpha", [0.3, 2.0])
 def test_concentration_has_its_hyperprior_and_the_sticks_follow_it(make, alpha, x):
-    model = numpyro_model(MixtureSpec(max_components=K, weights=make()), x)
+    prior = NormalInverseWishart(scale=SCALE)
+    model = numpyro_model(MixtureSpec(max_components=K, weights=make(), prior=prior), x)
     with jax.enable_x64(True):
         values = draw_values(full, 3) | {"concentration": jnp.asarray(alpha)}
         trace = handlers.trace(handlers.substitute(model, data=values)).get_trace()

@@ -18,14 +18,16 @@ from textbook import STRUCTURES, assert_close, assert_three_parts
 from bayesgmm.api import fit
 from bayesgmm.engines import nuts
 from bayesgmm.engines.nuts import NUTS
+from bayesgmm.model.priors import NormalInverseWishart
 from bayesgmm.model.spec import MixtureSpec
-from bayesgmm.model.weights import Dirichlet, DirichletProcess
+from bayesgmm.model.weights import Dirichlet, DirichletProcess, SparseDirichlet
 from bayesgmm.numerics.precision import to_numpy
 from bayesgmm.result import Outcome
 
 # One shape throughout, so that each program is compiled once.
 N, K, MAX_COMPONENTS = 60, 2, 4
 CONCENTRATION = 3.0
+SCALE = 20.0
 ENGINE = NUTS(n_chains=2, n_warmup=200, n_draws=400, progress=False)
 MOST_COMPILATIONS = 20
 
@@ -40,7 +42,8 @@ def draw_rows(seed, n_columns=1):
 
 
 def spec_of(structure):
-    return MixtureSpec(K, covariance=structure.name, weights=Dirichlet(CONCENTRATION))
+    weights, prior = Dirichlet(CONCENTRATION), NormalInverseWishart(scale=SCALE)
+    return MixtureSpec(K, covariance=structure.name, weights=weights, prior=prior)
 
 
 @contextlib.contextmanager
@@ -243,8 +246,9 @@ def test_complete_run_says_so_and_holds_numpy(run):
 @pytest.fixture(scope="module", params=["sparse", pytest.param("process", marks=pytest.mark.slow)])
 def unknown_k(request):
     """Posteriors with the number of clusters unknown."""
-    weights = {"sparse": "default", "process": DirichletProcess()}[request.param]
-    spec = MixtureSpec(max_components=MAX_COMPONENTS, weights=weights)
+    weights = {"sparse": SparseDirichlet(), "process": DirichletProcess()}[request.param]
+    prior = NormalInverseWishart(scale=SCALE)
+    spec = MixtureSpec(max_components=MAX_COMPONENTS, weights=weights, prior=prior)
     return fit(draw_rows(1), spec, engine=ENGINE, seed=6)
 
 
