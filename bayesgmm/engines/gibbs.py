@@ -1,0 +1,246 @@
+"""The posterior by a blocked Gibbs sampler over partitions, for K known and unknown.
+
+All chains run in one compiled program. The number of components is drawn along
+(``MixtureOfFiniteMixtures``), components without rows come from the prior, and split-merge moves
+change many labels at once; see ``sweep`` and ``moves``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from ..data.dataset import Dataset
+from ..model.allocation import allocate
+from ..model.components import Drawn
+from ..model.families.base import Family
+from ..model.mixture import Mixture
+from ..model.resolved import Model
+from ..model.weights import WeightPrior, is_random
+from ..numerics.precision import in_float64, to_numpy
+from ..numerics.rows import Rows, chunk_length
+from ..numerics.streams import unrolled
+from ..result import Fit, Outcome, Status
+from .driver import drive
+from .overdispersed import floored, overdispersed_mixtures
+from .starts import seed_of
+from .sweep import SLICE, Draw, Problem, State, Static, run_slice
+
+MOVES = ("split_merge",)
+STARTS = ("overdispersed",)
+MOST_THINNING = 20
+THINNED_ROWS = 40_000
+
+
+@dataclass(frozen=True)
+class Gibbs:
+    """A blocked Gibbs sampler over partitions with split-merge moves.
+
+    Attributes:
+        n_chains: chains, run side by side in one program from over-dispersed starts.
+        n_warmup: sweeps per chain, discarded.
+        n_draws: draws kept per chain.
+        thin: sweeps per kept draw; by default 20 up to 2,000 rows, fewer the more rows, and 1 from
+            40,000 rows: sweeps over few rows cost little, and few-row posteriors of K+ are wide.
+        start: "overdispersed": one chain from a single cluster, one from many, the rest between.
+        moves: further moves beside the blocked updates: "split_merge", or none.
+        progress: whether to show a progress bar.
+
+    Raises:
+        ValueError: a setting outside its domain.
+    """
+
+    n_chains: int = 4
+    n_warmup: int = 1000
+    n_draws: int = 1000
+    thin: int | None = None
+    start: str = "overdispersed"
+    moves: Sequence[str] = MOVES
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        for name, lowest in (("n_chains", 1), ("n_draws", 1), ("thin", 1), ("n_warmup", 0)):
+            value = getattr(self, name)
+            if name == "thin" and value is None:
+                continue
+            whole = hasattr(value, "__index__") and not isinstance(value, bool)
+            _require(whole and value >= lowest, name, f"a whole number >= {lowest}", value)
+        _require(self.start in STARTS, "start", f"one of {STARTS}", self.start)
+        is_list = not isinstance(self.moves, str) and all(move in MOVES for move in self.moves)
+        _require(is_list, "moves", f"a tuple out of {MOVES}", self.moves)
+        object.__setattr__(self, "moves", tuple(self.moves))
+
+    @in_float64
+    def run(self, key: Array, model: Model, data: Dataset) -> Fit:
+        """Sample the posterior.
+
+        Args:
+            key: JAX random key.
+            model: the resolved model.
+            data: the rows.
+
+        Returns:
+            A posterior Fit with leading axes (C, S).
+
+        Raises:
+            ValueError: a model without priors.
+            KeyboardInterrupt: interrupted before the first draw was finished.
+        """
+        weights = require_prior(model)
+        key_run, key_labels, key_start = split_key(key)
+        width = model.family.n_features(data.n_columns) + self.n_chains * model.n_components
+        rows = jax.device_put(data.rows(chunk_length(data.n_rows, width)))
+        random = np.random.RandomState(seed_of(key))
+        mixtures = overdispersed_mixtures(random, model, data, rows, self.n_chains)
+        thin = self.thinning(data.n_rows)
+        schedule = [jnp.asarray(n) for n in (self.n_warmup, self.n_draws, thin)]
+        partition = weights.partition_prior(model.n_components)
+        problem = Problem(model.components, partition, rows, key_run, key_labels, *schedule)
+        state = first_state(model.family, problem, mixtures, key_start)
+        static = Static(model.family, bool(self.moves))
+        draws, interrupted = self.sample(static, problem, state, thin)
+        return build_fit(self, model, data, draws, key_labels, interrupted)
+
+    def thinning(self, n_rows: int) -> int:
+        """Return the number of sweeps per kept draw."""
+        if self.thin is not None:
+            return self.thin
+        return max(1, min(MOST_THINNING, THINNED_ROWS // n_rows))
+
+    def sample(
+        self, static: Static, problem: Problem, state: State, thin: int
+    ) -> tuple[Draw, bool]:
+        """Run warm-up and draws in slices; return the kept draws (C, S, ...)."""
+
+        def advance(state: Any, n: int) -> tuple[Any, Slice, int]:
+            after = int(state.n_done) + np.arange(n) - self.n_warmup + 1
+            kept = (after > 0) & (after % thin == 0)
+            state, draws = run_slice(static, problem, state, np.int32(n))
+            last = np.asarray((draws.counts[n - 1] > 0).sum(-1))
+            return state, Slice(keep(draws, np.flatnonzero(kept)), last), n
+
+        total = self.n_warmup + thin * self.n_draws
+        run = drive(
+            advance, state, total, first=SLICE, longest=SLICE, describe=describe,
+            progress=self.progress, label="Gibbs",
+        )  # fmt: skip
+        if run.n_done < self.n_warmup + thin:
+            raise KeyboardInterrupt(
+                f"Interrupted after {run.n_done} sweeps, before the first draw: nothing to keep."
+            )
+        slices = [one.kept for one in run.outputs]
+        draws = jax.tree.map(lambda *leaves: np.concatenate(leaves).swapaxes(0, 1), *slices)
+        return draws, run.interrupted
+
+
+class Slice(NamedTuple):
+    """A slice of sweeps: the draws to keep, and where the chains are, (B,)."""
+
+    kept: Draw
+    n_clusters: np.ndarray
+
+
+def keep(draws: Draw, index: np.ndarray) -> Draw:
+    """Copy some of the draws out of a slice's buffers."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[index], draws)
+
+
+def require_prior(model: Model) -> WeightPrior:
+    """Return the weight prior; raise if the model has no prior to sample from."""
+    if model.prior is None or model.weights is None:
+        raise ValueError(
+            "Expected a specification with priors, got one without (maximum likelihood): its posterior is "
+            "improper. Use bg.MixtureSpec(n_components=...) with its default priors, or engine=bg.EM()."
+        )
+    return model.weights
+
+
+@jax.jit
+def split_key(key: Array) -> Array:
+    """Split the key of a run into those of moves, labels and start."""
+    return unrolled(jax.random.split(key, 3))
+
+
+@partial(jax.jit, static_argnums=0)
+def first_state(family: Family, problem: Problem, mixtures: Mixture, key: Array) -> State:
+    """Draw the first labels from the starting mixtures (C, K, ...)."""
+    n_chains = mixtures.log_weights.shape[0]
+    rows: Rows = problem.rows
+    log_weights = floored(mixtures.log_weights, rows.weights.sum())
+    keys = jax.random.split(key, n_chains)
+    labelling = allocate(keys, family, mixtures._replace(log_weights=log_weights), rows)
+    concentration = problem.partition.concentration
+    typical = concentration.mean if is_random(concentration) else concentration
+    scale = problem.components.first_scale()
+    return State(
+        jnp.int64(0),
+        labelling.labels,
+        labelling.statistics,
+        Drawn(
+            mixtures.means,
+            mixtures.covariance,
+            jnp.broadcast_to(scale, (n_chains, *jnp.shape(scale))),
+        ),
+        jnp.full(n_chains, typical, float),
+    )
+
+
+def describe(done: Slice) -> str:
+    """Return the number of clusters of each chain, for the progress bar."""
+    return "clusters " + " ".join(str(n) for n in done.n_clusters)
+
+
+def build_fit(
+    engine: Gibbs,
+    model: Model,
+    data: Dataset,
+    draws: Any,
+    key_labels: Array,
+    interrupted: bool,
+) -> Fit:
+    """Describe the run."""
+    to_data_units = data.n_rows * data.n_columns * np.log(model.affine.scale)
+    is_mixed = np.any(draws.n_components > 0)
+    has_hyperprior = is_random(require_prior(model).concentration)
+    return Fit(
+        model=model,
+        data=data,
+        engine=engine,
+        kind="posterior",
+        scaled=draws.mixture,
+        log_likelihood=draws.log_likelihood - to_data_units,
+        status=status_of(engine, model, draws, interrupted),
+        sample_stats=dict(draws.tally._asdict()),
+        counts=draws.counts.astype(np.int64),
+        concentration=draws.concentration if has_hyperprior else None,
+        scale=None if model.scale_prior is None else draws.scale,
+        n_components=draws.n_components.astype(np.int64) if is_mixed else None,
+        label_key=to_numpy(jax.random.key_data(key_labels)),
+    )
+
+
+def status_of(engine: Gibbs, model: Model, draws: Draw, interrupted: bool) -> Status:
+    """Put the end of the run into words."""
+    n_chains, n_kept = draws.log_likelihood.shape
+    n_clusters = (draws.counts > 0).sum(-1)
+    full = float((n_clusters == model.n_components).mean()) if model.spec.is_auto else 0.0
+    bound = ""
+    if full > 0:
+        bound = f" {full:.1%} of the draws fill all {model.n_components} components: raise max_components."
+    if interrupted:
+        return Status(
+            Outcome.INTERRUPTED,
+            f"Interrupted: {n_kept} of {engine.n_draws} draws per chain are finished and kept.{bound}",
+        )
+    return Status(Outcome.COMPLETE, f"{n_chains} chains of {n_kept} draws each.{bound}")
+
+
+def _require(condition: bool, name: str, domain: str, value: Any) -> None:
+    if not condition:
+        raise ValueError(f"Expected {name} to be {domain}, got {value!r}. Change {name}.")

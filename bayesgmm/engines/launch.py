@@ -1,0 +1,92 @@
+"""The launch of a split-merge move: two components fitted to the rows S a move is about.
+
+A few EM updates on a sample of the rows, from a division around the anchors. The result depends on
+S, the anchors, the hyperparameters and random numbers, never on how S is divided at present: that
+makes it an auxiliary variable both directions of the move share.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from ..model.components import Components
+from ..model.families.base import Family
+from ..model.mixture import Mixture, Statistics
+from .anchors import Sample
+
+LAUNCH_UPDATES = 4
+# Range of the sharpness of the starting division, in the metric of S: from soft halves to a narrow
+# core around the first anchor.
+LOG_SHARPNESS = 3.0
+CORES = 0.25
+
+
+def launch(
+    key: Array,
+    family: Family,
+    components: Components,
+    scale: Array,
+    whole: Statistics,
+    sample: Sample,
+    inside: Array,
+    anchors: Array,
+) -> Mixture:
+    """Fit two components to S in each chain, (B, 2, ...).
+
+    Args:
+        key: random key.
+        family: the covariance family.
+        components: the prior of the components.
+        scale: scale of the covariances' prior, (B, ...).
+        whole: statistics of S, (B, 1, ...).
+        sample: sample of the rows.
+        inside: 1 for rows of the sample that belong to S, (B, M).
+        anchors: one row of each side, as positions in the sample, (B, 2).
+    """
+    features = family.features(sample.columns)
+    n_inside = inside.sum(-1)
+    # The sample stands for all rows of S, so that the prior counts for what it counts there.
+    growth = whole.counts / jnp.maximum(n_inside, 1.0)[:, None]
+    means, covariance = jax.vmap(components.fit)(whole, scale)
+    centre = Mixture(jnp.zeros(means.shape[:2]), means, covariance)
+    white = family.residuals(centre, sample.columns)[:, 0]
+    share = starting_shares(key, white, anchors)
+    n_columns = sample.columns.shape[0]
+
+    def fit(share: Array) -> Mixture:
+        responsibilities = jnp.stack([share, 1 - share], 1) * inside[:, None]
+        sums = jnp.einsum("fm,bkm->bkf", features, responsibilities * growth[..., None])
+        statistics = family.statistics(sums, n_columns)
+        means, covariance = jax.vmap(components.fit)(statistics, scale)
+        log_weights = jnp.log(statistics.counts + 1)
+        log_weights -= jnp.log(statistics.counts.sum(-1, keepdims=True) + 2)
+        return Mixture(log_weights, means, covariance)
+
+    def update(_: int, share: Array) -> Array:
+        log_joint = family.natural(fit(share)) @ features
+        return jax.nn.sigmoid(log_joint[:, 0] - log_joint[:, 1])
+
+    return fit(jax.lax.fori_loop(0, LAUNCH_UPDATES - 1, update, share))
+
+
+def starting_shares(key: Array, white: Array, anchors: Array) -> Array:
+    """Divide S around the anchors, or into the first one's neighbourhood and the rest, (B, M).
+
+    Args:
+        key: random key.
+        white: rows of the sample in the metric of S, (B, D, M).
+        anchors: (B, 2).
+    """
+    from_first = squared_distances(white, anchors[:, 0])
+    from_second = squared_distances(white, anchors[:, 1])
+    uniforms = jax.random.uniform(key, (2, len(white), 1), white.dtype)
+    sharpness = jnp.exp(uniforms[0] * LOG_SHARPNESS)
+    is_core = uniforms[1] < CORES
+    core = jnp.exp(-from_first * sharpness / 2)
+    return jnp.where(is_core, core, jax.nn.sigmoid((from_second - from_first) * sharpness / 2))
+
+
+def squared_distances(white: Array, index: Array) -> Array:
+    """Return squared distances of whitened rows (B, D, M) to one of them, (B, M)."""
+    chosen = jnp.take_along_axis(white, index[:, None, None], axis=-1)
+    return ((white - chosen) ** 2).sum(1)

@@ -1,0 +1,220 @@
+r"""One sweep of the partition sampler, and a slice of sweeps in one compiled program.
+
+Given labels z, a sweep draws in turn (Frühwirth-Schnatter, Malsiner-Walli & Grün 2021, algorithm 1,
+with a split-merge step before it)
+
+    C                split-merge moves; weights, parameters and K summed out
+    K                from p(K | C, alpha), where it is random
+    alpha            from p(alpha | C, K), where it is random
+    Sigma, S, mu     from their conditionals, components without rows from the prior
+    w                from p(w | C, K, alpha)
+    z                from p(z | w, mu, Sigma), one row at a time
+
+and records the parameters together with the labels just drawn from them.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from ..model.allocation import allocate, barrier, draw_numbers
+from ..model.components import Components, Drawn
+from ..model.families.base import Family
+from ..model.mixture import Mixture, Statistics
+from ..model.weights import PartitionPrior, is_random
+from ..numerics.rows import Rows
+from .anchors import few_rows
+from .moves import Moved, Tally, split_merge
+
+SLICE = 128
+# Where a pass over the rows costs little, several moves per sweep cost little.
+MOVES_OF_FEW_ROWS = 3
+CONCENTRATION_STEPS = 2
+# Random-walk steps of log alpha: from fine to coarse, so that no scale needs tuning.
+LOG_STEP = (-2.0, 1.0)
+
+
+class Static(NamedTuple):
+    """What a compiled program depends on besides shapes."""
+
+    family: Family
+    split_merge: bool
+
+
+class Problem(NamedTuple):
+    """What stays the same during a run.
+
+    Attributes:
+        components: prior of the components.
+        partition: prior of partitions.
+        rows: the rows.
+        key: key of the moves and parameters.
+        label_key: key of the labels.
+        n_warmup, n_draws, thin: the schedule, () each.
+    """
+
+    components: Components
+    partition: PartitionPrior
+    rows: Rows
+    key: Array
+    label_key: Array
+    n_warmup: Array
+    n_draws: Array
+    thin: Array
+
+
+class State(NamedTuple):
+    """Where B chains are.
+
+    Attributes:
+        n_done: sweeps done, ().
+        labels: (n_chunks, B, chunk).
+        statistics: of the labels, (B, K, ...).
+        drawn: parameters, (B, K, ...).
+        concentration: (B,).
+    """
+
+    n_done: Array
+    labels: Array
+    statistics: Statistics
+    drawn: Drawn
+    concentration: Array
+
+
+class Draw(NamedTuple):
+    """What a sweep records of each chain, (B, ...)."""
+
+    mixture: Mixture
+    scale: Array
+    concentration: Array
+    n_components: Array
+    counts: Array
+    log_likelihood: Array
+    tally: Tally
+
+
+@partial(jax.jit, static_argnums=0, donate_argnums=2)
+def run_slice(static: Static, problem: Problem, state: State, n: Array) -> tuple[State, Draw]:
+    """Run n <= SLICE sweeps; return the state and the draws, (SLICE, B, ...), the first n of them."""
+    example = jax.eval_shape(partial(sweep, static, problem), state)[1]
+    buffers = jax.tree.map(lambda leaf: jnp.zeros((SLICE, *leaf.shape), leaf.dtype), example)
+
+    def one(i: Array, carry: tuple[State, Draw]) -> tuple[State, Draw]:
+        state, draws = carry
+        state, draw = sweep(static, problem, state)
+        return state, jax.tree.map(lambda into, leaf: into.at[i].set(leaf), draws, draw)
+
+    return jax.lax.fori_loop(0, n, one, (state, buffers))
+
+
+def sweep(static: Static, problem: Problem, state: State) -> tuple[State, Draw]:
+    """Run one sweep of all chains."""
+    n_chains = state.concentration.shape[0]
+    keys = sweep_keys(problem.key, state.n_done, n_chains)
+    moved = barrier(move(static, problem, state, keys[:, 0]))
+    counts = moved.statistics.counts
+    partition = problem.partition
+    n_components = barrier(jax.vmap(partition.draw_n_components)(keys[:, 1], moved.log_terms))
+    concentration = jax.vmap(partial(draw_concentration, partition))(
+        keys[:, 2], counts, n_components, state.concentration
+    )
+    drawn = barrier(jax.vmap(problem.components.draw)(keys[:, 3], moved.statistics, moved.drawn))
+    log_weights = jax.vmap(partition.draw_log_weights)(
+        keys[:, 4], counts, concentration, n_components
+    )
+    mixture = Mixture(barrier(log_weights), drawn.means, drawn.covariance)
+    labelling = allocate(
+        label_keys(problem, state.n_done, n_chains), static.family, mixture, problem.rows
+    )
+    draw = Draw(
+        mixture,
+        drawn.scale,
+        concentration,
+        n_components,
+        labelling.statistics.counts,
+        labelling.log_likelihood,
+        moved.tally,
+    )
+    new = State(state.n_done + 1, labelling.labels, labelling.statistics, drawn, concentration)
+    return new, draw
+
+
+def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
+    """Run the moves that were asked for, several of them where rows are few."""
+    if static.split_merge and state.statistics.counts.shape[-1] > 1:
+
+        def step(i: Array, moved: Any) -> Any:
+            return split_merge(
+                jax.vmap(lambda key: jax.random.fold_in(key, i))(keys),
+                static.family,
+                problem.components,
+                problem.partition,
+                problem.rows,
+                state.concentration,
+                moved,
+            )
+
+        n_moves = MOVES_OF_FEW_ROWS if few_rows(problem.rows) else 1
+        return jax.lax.fori_loop(0, n_moves, step, unmoved(problem, state))
+    return unmoved(problem, state)
+
+
+def unmoved(problem: Problem, state: State) -> Moved:
+    """Return where no move leaves the chains."""
+    log_terms = jax.vmap(problem.partition.log_terms)(state.statistics.counts, state.concentration)
+    none = jnp.zeros(state.concentration.shape, jnp.int32)
+    tally = Tally(none, none, none, none)
+    return Moved(state.labels, state.statistics, state.drawn, log_terms, tally)
+
+
+def draw_concentration(
+    partition: PartitionPrior, key: Array, counts: Array, n_components: Array, current: Array
+) -> Array:
+    """Move the concentration of one chain by random-walk Metropolis steps of its logarithm, ()."""
+    prior = partition.concentration
+    if not is_random(prior):
+        return current
+
+    def log_density(log_alpha: Array) -> Array:
+        alpha = jnp.exp(log_alpha)
+        inside = prior.support(alpha)
+        of_prior = jnp.where(inside, prior.log_prob(alpha), -jnp.inf) + log_alpha
+        return of_prior + partition.log_given(counts, alpha, n_components)
+
+    uniforms = jax.random.uniform(key, (CONCENTRATION_STEPS, 2), counts.dtype)
+    noise = jax.random.normal(jax.random.fold_in(key, 1), (CONCENTRATION_STEPS,), counts.dtype)
+    position = jnp.log(current)
+    density = log_density(position)
+    for i in range(CONCENTRATION_STEPS):
+        low, high = LOG_STEP
+        proposal = position + noise[i] * jnp.exp(low + (high - low) * uniforms[i, 0])
+        proposed = log_density(proposal)
+        accepted = jnp.log(uniforms[i, 1]) < proposed - density
+        position = jnp.where(accepted, proposal, position)
+        density = jnp.where(accepted, proposed, density)
+    return jnp.exp(position)
+
+
+def sweep_keys(key: Array, index: Array, n_chains: int) -> Array:
+    """Return the keys of one sweep, (B, 5): functions of chain and sweep alone."""
+
+    def one(chain: Array) -> Array:
+        return jax.random.split(jax.random.fold_in(jax.random.fold_in(key, chain), index), 5)
+
+    return jax.vmap(one)(jnp.arange(n_chains))
+
+
+def label_keys(problem: Problem, index: Array, n_chains: int) -> Array:
+    """Return the keys of the labels of one sweep, (B,).
+
+    A kept draw has the key of its number, from which ``Fit.allocations`` redraws its labels; other
+    sweeps take numbers beyond.
+    """
+    after = index - problem.n_warmup + 1
+    kept = (after > 0) & (after % problem.thin == 0)
+    row = jnp.where(kept, after // problem.thin - 1, problem.n_draws + index)
+    numbers = draw_numbers(row, jnp.arange(n_chains), n_chains)
+    return jax.vmap(partial(jax.random.fold_in, problem.label_key))(numbers)
