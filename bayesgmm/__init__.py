@@ -13,9 +13,12 @@ _HOME = {
     "DirichletProcess": "model.weights",
     "EM": "engines.em",
     "Fit": "result",
+    "Gibbs": "engines.gibbs",
     "GaussianMixture": "estimators.gaussian_mixture",
+    "IndependentNormalWishart": "model.priors",
     "Mixture": "model.mixture",
     "MixtureSpec": "model.spec",
+    "MixtureOfFiniteMixtures": "model.weights",
     "Model": "model.resolved",
     "NUTS": "engines.nuts",
     "NormalInverseWishart": "model.priors",
@@ -34,6 +37,7 @@ _HOME = {
     "partition": "posterior.partition",
     "plots": "plots",
     "pointwise_log_likelihood": "posterior.density",
+    "prior_of_clusters": "model.cluster_prior",
     "resolve": "model.resolved",
     "save": "store",
     "to_datatree": "diagnostics.datatree",
@@ -65,15 +69,22 @@ if TYPE_CHECKING:
     from .diagnostics.checks import diagnose
     from .diagnostics.datatree import to_datatree
     from .engines.em import EM, CollapsedError
+    from .engines.gibbs import Gibbs
     from .engines.numpyro_model import numpyro_model
     from .engines.nuts import NUTS
     from .estimators.bayesian import BayesianGaussianMixture
     from .estimators.gaussian_mixture import GaussianMixture
+    from .model.cluster_prior import prior_of_clusters
     from .model.mixture import Mixture
-    from .model.priors import NormalInverseWishart
+    from .model.priors import IndependentNormalWishart, NormalInverseWishart
     from .model.resolved import Model, resolve
     from .model.spec import MixtureSpec
-    from .model.weights import Dirichlet, DirichletProcess, SparseDirichlet
+    from .model.weights import (
+        Dirichlet,
+        DirichletProcess,
+        MixtureOfFiniteMixtures,
+        SparseDirichlet,
+    )
     from .posterior.density import log_density, pointwise_log_likelihood
     from .posterior.membership import membership
     from .posterior.partition import Partition, co_clustering, partition

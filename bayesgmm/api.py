@@ -11,6 +11,7 @@ from jax import Array
 
 from .data.dataset import Dataset
 from .engines.em import EM
+from .engines.gibbs import Gibbs
 from .model.resolved import Model, resolve
 from .model.spec import MixtureSpec
 from .numerics.precision import in_float64
@@ -47,7 +48,7 @@ def fit(
     Args:
         X: rows (N, D): array, nested lists, data frame, or a Dataset.
         spec: what to fit; by default the number of clusters is inferred.
-        engine: how to fit; by default EM for a specification without priors, else NUTS.
+        engine: how to fit; by default EM for a specification without priors, else Gibbs.
         seed: seed of all randomness.
 
     Returns:
@@ -67,13 +68,8 @@ def fit(
 
 
 def default_engine(spec: MixtureSpec) -> Engine:
-    """Return EM without priors, NUTS with them."""
-    if spec.is_maximum_likelihood:
-        return EM()
-    # Imported on use: maximum likelihood needs no NumPyro.
-    from .engines.nuts import NUTS
-
-    return NUTS()
+    """Return EM without priors, Gibbs with them."""
+    return EM() if spec.is_maximum_likelihood else Gibbs()
 
 
 def check_seed(seed: Any) -> int:

@@ -15,8 +15,10 @@ from diagnostics.draws import posterior_of_draws
 import bayesgmm as bg
 from bayesgmm.engines.starts import PartialStart
 from bayesgmm.model.mixture import Diagonal, Mixture
+from bayesgmm.model.weights.snedecor import FisherSnedecor
 from bayesgmm.store import files, settings
 
+MATRIX = np.array([[2.0, 0.3], [0.3, 1.0]])
 HYPERPRIORS = [
     dist.Beta(2.0, 3.0),
     dist.Chi2(3.0),
@@ -28,7 +30,22 @@ HYPERPRIORS = [
     dist.LogNormal(-2.0, 0.5),
     dist.Uniform(0.01, 2.0),
     dist.Weibull(1.0, 2.0),
+    FisherSnedecor(6.0, 3.0),
 ]
+COUNTS = [
+    dist.BetaNegativeBinomial(3.0, 4.0, 1.0),
+    dist.Binomial(5, 0.3),
+    dist.Binomial(5, logits=0.3),
+    dist.Categorical(np.array([0.2, 0.5, 0.3])),
+    dist.Categorical(logits=np.array([0.2, 0.5, 0.3])),
+    dist.DiscreteUniform(0, 9),
+    dist.Geometric(0.3),
+    dist.Geometric(logits=0.3),
+    dist.NegativeBinomialProbs(3.0, 0.4),
+    dist.NegativeBinomialLogits(3.0, 0.4),
+    dist.Poisson(1.5),
+]
+SCALES = [dist.Wishart(3.0, rate_matrix=MATRIX), dist.Gamma(np.array([1.0, 1.0]), MATRIX[0])]
 PRIOR = bg.NormalInverseWishart(
     mean=np.array([0.1, 1 / 3]),
     mean_precision=0.1,
@@ -166,7 +183,41 @@ def test_specifications_survive(hyperprior, prior):
 
 
 def test_every_name_on_the_list_is_tried():
-    assert {type(h).__name__ for h in HYPERPRIORS} == set(settings.DISTRIBUTIONS)
+    tried = [*HYPERPRIORS, *COUNTS, *SCALES]
+    assert {type(one).__name__ for one in tried} == set(settings.DISTRIBUTIONS)
+
+
+@pytest.mark.parametrize("law", COUNTS, ids=lambda one: type(one).__name__)
+def test_priors_of_the_number_of_components_are_saved(law):
+    arrays = {}
+    text = json.dumps(settings.encode(bg.MixtureOfFiniteMixtures(law), arrays))
+    again = settings.decode(json.loads(text), arrays).n_components_minus_one
+    assert type(again) is type(law)
+    np.testing.assert_array_equal(again.log_prob(2), law.log_prob(2))
+
+
+@pytest.mark.parametrize("law", SCALES, ids=lambda one: type(one).__name__)
+def test_priors_of_the_scale_are_saved(law):
+    arrays = {}
+    text = json.dumps(settings.encode(bg.IndependentNormalWishart(scale=law), arrays))
+    again = settings.decode(json.loads(text), arrays).scale
+    value = MATRIX if law.event_shape else MATRIX[0]
+    np.testing.assert_array_equal(again.log_prob(value), law.log_prob(value))
+
+
+@pytest.mark.parametrize("covariance", ["full", "diag"])
+@pytest.mark.parametrize("kind", [bg.NormalInverseWishart, bg.IndependentNormalWishart])
+def test_everything_of_the_partition_sampler_is_saved(covariance, kind, tmp_path):
+    spec = bg.MixtureSpec(max_components=3, covariance=covariance, prior=kind())
+    engine = bg.Gibbs(n_chains=2, n_warmup=2, n_draws=3, thin=2, progress=False)
+    fit = bg.fit(ROWS, spec, engine=engine)
+    again = round_trip(fit, tmp_path)
+    for name in ("scale", "n_components", "concentration", "counts"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(fit, name))
+    assert again.engine == engine
+    assert_same(again.model.prior, fit.model.prior)
+    assert_same(again.model.scale_prior, fit.model.scale_prior)
+    np.testing.assert_array_equal(again.allocations(), fit.allocations())
 
 
 def test_arviz_reads_the_file(posterior, tmp_path):

@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..model.priors import NormalInverseWishart
 from .intake import (
     as_input_error,
     checked,
@@ -50,10 +49,8 @@ app = typer.Typer(
 )
 
 N_CHAINS = 4
-N_WARMUP = 700
-TARGET_ACCEPT = 0.9
-DEMO_COMPONENTS = 5
-# Two columns make a picture, and these two a posterior that a gradient sampler explores.
+DEMO_COMPONENTS = 10
+# Two columns make a picture.
 DEMO_COLUMNS = {"penguins": ["flipper_length_mm", "bill_depth_mm"]}
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
@@ -74,7 +71,7 @@ def demo(
     data: Annotated[str, typer.Option(help="A shipped data set.")] = "penguins",
     out: Out = Path("bayesgmm-demo"),
     seed: Seed = 0,
-    draws: Draws = 700,
+    draws: Draws = 1000,
     quiet: Quiet = False,
     force: Force = False,
     debug: Debug = False,
@@ -91,15 +88,9 @@ def demo(
         say(console, f"{shipped.name}: {shipped.description}", style="bold")
         say(console, f"{shipped.source}")
         frame = shipped.frame[DEMO_COLUMNS.get(data, list(shipped.frame.columns))]
-        spec = MixtureSpec(max_components=DEMO_COMPONENTS, prior=demo_prior(frame))
+        spec = MixtureSpec(max_components=DEMO_COMPONENTS)
         fit_and_write(console, frame, spec, folder, seed, draws, quiet)
     say_what_next(console, folder, is_demo=True)
-
-
-def demo_prior(frame: pd.DataFrame) -> NormalInverseWishart:
-    """Expect clusters as wide as one Gaussian that fills the range, five standard deviations."""
-    ranges = (frame.max() - frame.min()).to_numpy()
-    return NormalInverseWishart(scale=(ranges / 5) ** 2)
 
 
 @app.command("fit")
@@ -114,7 +105,7 @@ def fit_file(
         Path | None, typer.Option("--out", help="Folder for the results.", show_default="NAME-fit")
     ] = None,
     seed: Seed = 0,
-    draws: Draws = 700,
+    draws: Draws = 1000,
     quiet: Quiet = False,
     force: Force = False,
     debug: Debug = False,
@@ -171,15 +162,9 @@ def fit_and_write(
 
 
 def sample(data: Dataset, spec: MixtureSpec, seed: int, draws: int, *, progress: bool) -> Fit:
-    """Sample the posterior with NUTS."""
+    """Sample the posterior."""
     from ..api import fit
-    from ..engines.nuts import NUTS
+    from ..engines.gibbs import Gibbs
 
-    engine = NUTS(
-        n_chains=N_CHAINS,
-        n_warmup=N_WARMUP,
-        n_draws=draws,
-        target_accept=TARGET_ACCEPT,
-        progress=progress,
-    )
+    engine = Gibbs(n_chains=N_CHAINS, n_draws=draws, progress=progress)
     return fit(data, spec, engine=engine, seed=seed)

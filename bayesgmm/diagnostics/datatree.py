@@ -25,7 +25,9 @@ def to_datatree(fit: Fit, *, log_likelihood: bool = False) -> xr.DataTree:
     Quantities that do not depend on how components are numbered come first: ``n_clusters``,
     ``log_lik`` (total log-likelihood), ``entropy`` of the weights in nats and ``sorted_weights``.
     ``weights``, ``means`` and ``chol`` or ``scales`` are those of single draws, whose components
-    have no common labels. A point fit has one chain with one draw.
+    have no common labels. Where they are random there are ``concentration`` of the weights,
+    ``n_components`` (K) and ``scale`` of the covariances' prior, in squared units of the data. A
+    point fit has one chain with one draw.
 
     Args:
         fit: any fit.
@@ -88,8 +90,9 @@ def posterior_variables(fit: Fit) -> dict[str, Any]:
         "log_lik": fit.log_likelihood,
         "entropy": weight_entropy(fit),
     }
-    if fit.concentration is not None:
-        scalars["concentration"] = fit.concentration
+    for name in ("concentration", "n_components"):
+        if getattr(fit, name) is not None:
+            scalars[name] = getattr(fit, name)
     weights = np.exp(mixture.log_weights)
     arrays: dict[str, tuple[tuple[str, ...], Any]] = {name: ((), v) for name, v in scalars.items()}
     arrays["sorted_weights"] = (("rank",), -np.sort(-weights, -1))
@@ -98,10 +101,19 @@ def posterior_variables(fit: Fit) -> dict[str, Any]:
     record = mixture.covariance
     dims = COVARIANCE_DIMS[type(record).__name__]
     arrays |= {name: (dims, value) for name, value in record._asdict().items()}
+    if fit.scale is not None:
+        arrays["scale"] = (scale_dims(fit), fit.scale * fit.model.affine.scale**2)
     return {
         name: (("chain", "draw", *dims), _with_draws(fit, value))
         for name, (dims, value) in arrays.items()
     }
+
+
+def scale_dims(fit: Fit) -> tuple[str, ...]:
+    """Return the dimensions of the scale of the covariances' prior."""
+    if fit.model.family.name in ("full", "tied"):
+        return ("column", "column_bis")
+    return ("column",) if fit.model.family.name == "diag" else ()
 
 
 def weight_entropy(fit: Fit) -> np.ndarray:

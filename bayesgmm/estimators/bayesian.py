@@ -14,10 +14,16 @@ from ..api import fit
 from ..data.dataset import Dataset
 from ..diagnostics.checks import diagnose
 from ..diagnostics.datatree import to_datatree
+from ..engines.gibbs import Gibbs
 from ..engines.nuts import NUTS
 from ..model.priors import NormalInverseWishart
 from ..model.spec import DEFAULT_MAX_COMPONENTS, MixtureSpec
-from ..model.weights import Dirichlet, DirichletProcess, SparseDirichlet
+from ..model.weights import (
+    Dirichlet,
+    DirichletProcess,
+    MixtureOfFiniteMixtures,
+    SparseDirichlet,
+)
 from ..posterior.density import draw_rows, log_density
 from ..posterior.membership import membership
 from ..posterior.partition import Partition, co_clustering, partition
@@ -30,9 +36,11 @@ if TYPE_CHECKING:
     import xarray as xr
 
 WEIGHT_PRIORS = {
-    "dirichlet_process": DirichletProcess,
+    "mixture_of_finite_mixtures": MixtureOfFiniteMixtures,
     "dirichlet_distribution": SparseDirichlet,
+    "dirichlet_process": DirichletProcess,
 }
+ENGINES = {"gibbs": Gibbs, "nuts": NUTS}
 
 
 class BayesianGaussianMixture(DensityMixin, BaseEstimator):
@@ -45,16 +53,18 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         n_components: number of components, or "auto" to infer the number of clusters.
         max_components: bound on the components with "auto".
         covariance_type: "full", "tied", "diag" or "spherical".
-        inference: the engine; "nuts".
-        weight_concentration_prior_type: with "auto", "dirichlet_distribution" (sparse Dirichlet)
-            or "dirichlet_process".
+        inference: the engine, "gibbs" or "nuts". NUTS has no density for a mixture of finite
+            mixtures: give it one of the other priors.
+        weight_concentration_prior_type: with "auto", "mixture_of_finite_mixtures" (K has a prior of
+            its own), "dirichlet_distribution" (sparse Dirichlet) or "dirichlet_process". A given
+            number of components has a symmetric Dirichlet under either of the first two.
         weight_concentration_prior: concentration, a number or a NumPyro distribution.
         mean_prior: prior mean of the means, (D,).
         mean_precision_prior: rows that prior mean is worth, > 0.
         degrees_of_freedom_prior: of the inverse-Wishart prior of the covariances.
-        covariance_prior: its scale, (D, D), (D,) or a number.
+        covariance_prior: its scale, (D, D), (D,), a number, or a NumPyro distribution.
         n_chains: chains from over-dispersed starts.
-        n_warmup: adaptation steps per chain.
+        n_warmup: sweeps or adaptation steps per chain, discarded.
         n_draws: draws kept per chain.
         random_state: seed.
         verbose: whether to show a progress bar.
@@ -73,7 +83,7 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_components": [Interval(Integral, 2, None, closed="left")],
         "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
-        "inference": [StrOptions({"nuts"})],
+        "inference": [StrOptions(set(ENGINES))],
         "weight_concentration_prior_type": [StrOptions(set(WEIGHT_PRIORS))],
         "weight_concentration_prior": [
             None,
@@ -83,7 +93,12 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         "mean_precision_prior": [None, Interval(Real, 0, None, closed="neither")],
         "mean_prior": [None, "array-like"],
         "degrees_of_freedom_prior": [None, Interval(Real, 0, None, closed="neither")],
-        "covariance_prior": [None, "array-like", Interval(Real, 0, None, closed="neither")],
+        "covariance_prior": [
+            None,
+            "array-like",
+            Interval(Real, 0, None, closed="neither"),
+            HasMethods("log_prob"),
+        ],
         "n_chains": [Interval(Integral, 1, None, closed="left")],
         "n_warmup": [Interval(Integral, 0, None, closed="left")],
         "n_draws": [Interval(Integral, 1, None, closed="left")],
@@ -97,8 +112,8 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         *,
         max_components: int = DEFAULT_MAX_COMPONENTS,
         covariance_type: str = "full",
-        inference: str = "nuts",
-        weight_concentration_prior_type: str = "dirichlet_distribution",
+        inference: str = "gibbs",
+        weight_concentration_prior_type: str = "mixture_of_finite_mixtures",
         weight_concentration_prior: Any = None,
         mean_prior: Any = None,
         mean_precision_prior: float | None = None,
@@ -144,7 +159,9 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         data = Dataset.from_array(X)
         validate_data(self, X, skip_check_array=True)
         self.__dict__.pop("partition_", None)
-        engine = NUTS(self.n_chains, self.n_warmup, self.n_draws, progress=bool(self.verbose))
+        engine = ENGINES[self.inference](
+            self.n_chains, self.n_warmup, self.n_draws, progress=bool(self.verbose)
+        )
         self.fit_ = fit(data, self.specification(), engine=engine, seed=seed_of(self.random_state))
         return self
 
@@ -162,10 +179,9 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
 
     def _weights(self) -> Any:
         concentration = self.weight_concentration_prior
-        if self.weight_concentration_prior_type == "dirichlet_process":
-            return DirichletProcess(concentration)
-        if self.n_components == "auto":
-            return SparseDirichlet(concentration)
+        kind = WEIGHT_PRIORS[self.weight_concentration_prior_type]
+        if self.n_components == "auto" or kind is DirichletProcess:
+            return kind(concentration=concentration)
         return Dirichlet(1.0 if concentration is None else concentration)
 
     def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:

@@ -1,24 +1,27 @@
-"""The posterior of K+, the number of clusters that hold rows, and whether the chains agree."""
+"""K+, the number of clusters that hold rows: its posterior, its prior, and whether chains agree."""
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..model.cluster_prior import prior_of_clusters
 from ..result import Fit
-from .style import INK, axes_or_new, bare, colour
+from .style import GREY, INK, PALE, axes_or_new, bare, colour
 
 BAR = "#A6CBE3"
 JITTER = 0.44
+WIDTH_OF_FIGURES = 0.45  # inches
 MOST_CHAINS_NAMED = 8
 
 
-def n_clusters(fit: Fit, *, ax: Axes | None = None) -> Axes:
-    """Draw the posterior probabilities of the number of clusters.
+def n_clusters(fit: Fit, *, prior: bool = True, ax: Axes | None = None) -> Axes:
+    """Draw the posterior probabilities of the number of clusters, beside those of the prior.
 
     Bars are over all draws, the dots on them are single chains: chains that agree have dots at
-    the height of the bar.
+    the height of the bar. Steps are the exact prior of the number of clusters for as many rows.
 
     Args:
         fit: a posterior or an approximation.
+        prior: whether to draw the prior, where the model has one on the weights.
         ax: axes to draw on; a new figure by default.
 
     Returns:
@@ -29,19 +32,23 @@ def n_clusters(fit: Fit, *, ax: Axes | None = None) -> Axes:
     """
     if fit.is_point:
         raise ValueError(
-            f"Expected a posterior, got a point fit of {fit.model.n_components} components. Fit "
-            "with engine=bg.NUTS() and n_components='auto' for a posterior of the number."
+            f"Expected a posterior, got a point fit of {fit.model.n_components} components. Use "
+            "bg.fit(X) for a posterior of the number of clusters."
         )
     support = support_of(fit)
     by_chain = frequencies(fit.n_clusters, support)
-    ax = bare(axes_or_new(ax, (5.2, 3.8)))
+    ax = bare(axes_or_new(ax, (max(5.2, 1 + WIDTH_OF_FIGURES * len(support)), 3.8)))
     draw_bars(ax, support, by_chain)
     if len(by_chain) > 1:
         draw_chains(ax, support, by_chain)
+    before = prior_on(fit, support) if prior else np.empty(0)
+    if before.size:
+        draw_prior(ax, support, before)
+    ax.legend(frameon=False, fontsize="small")
     ax.set_xticks(support)
     ax.set_xlabel("number of clusters $K_+$")
-    ax.set_ylabel("posterior probability")
-    ax.set_ylim(0, min(1.0, 1.12 * by_chain.max()) + 0.06)
+    ax.set_ylabel("probability")
+    ax.set_ylim(0, min(1.0, 1.12 * max(by_chain.max(), before.max(initial=0))) + 0.06)
     return ax
 
 
@@ -52,6 +59,13 @@ def support_of(fit: Fit) -> np.ndarray:
     return np.arange(max(1, low - 1), min(most, high + 1) + 1)
 
 
+def prior_on(fit: Fit, support: np.ndarray) -> np.ndarray:
+    """Return the prior probability of each number, empty without a prior on the weights."""
+    if fit.model.weights is None:
+        return np.empty(0)
+    return prior_of_clusters(fit.model.spec, fit.data.n_rows)[support].to_numpy()
+
+
 def frequencies(n_clusters: np.ndarray, support: np.ndarray) -> np.ndarray:
     """Return the relative frequency of each number in each chain, (C, len(support))."""
     return (n_clusters[..., None] == support).mean(1)
@@ -60,7 +74,15 @@ def frequencies(n_clusters: np.ndarray, support: np.ndarray) -> np.ndarray:
 def draw_bars(ax: Axes, support: np.ndarray, by_chain: np.ndarray) -> None:
     """Draw the bars, with their heights in figures above the highest chain."""
     probabilities = by_chain.mean(0)
-    ax.bar(support, probabilities, width=0.62, color=BAR, edgecolor=INK, linewidth=0.6)
+    ax.bar(
+        support,
+        probabilities,
+        width=0.62,
+        color=BAR,
+        edgecolor=INK,
+        linewidth=0.6,
+        label="posterior",
+    )
     for number, p, top in zip(support, probabilities, by_chain.max(0), strict=True):
         if p > 0:
             ax.annotate(
@@ -91,4 +113,12 @@ def draw_chains(ax: Axes, support: np.ndarray, by_chain: np.ndarray) -> None:
             zorder=3,
             label=f"chain {c}" if named else "_nolegend_",
         )
-    ax.legend(frameon=False, fontsize="small", loc="upper right")
+
+
+def draw_prior(ax: Axes, support: np.ndarray, probabilities: np.ndarray) -> None:
+    """Draw the prior as steps: pale behind the bars, their outline before them."""
+    edges = np.append(support - 0.5, support[-1] + 0.5)
+    ax.stairs(
+        probabilities, edges, fill=True, facecolor=PALE, edgecolor=GREY, zorder=0, label="prior"
+    )
+    ax.stairs(probabilities, edges, color=GREY, linewidth=1, zorder=2.5)

@@ -19,7 +19,8 @@ import xarray as xr
 from ..data.affine import Affine
 from ..data.dataset import Dataset
 from ..diagnostics.datatree import to_datatree
-from ..model.families import family_named
+from ..model.components import GammaScale, IndependentPrior, WishartScale
+from ..model.families import Family, family_named
 from ..model.mixture import Mixture
 from ..model.resolved import Model
 from ..result import Fit, Outcome, Provenance, Status
@@ -29,7 +30,7 @@ FORMAT = 1
 GROUP = "bayesgmm"
 HEADER = "bayesgmm_header"
 VERSION = "bayesgmm_format"
-OPTIONAL = ("log_prior", "counts", "concentration", "label_key")
+OPTIONAL = ("log_prior", "counts", "concentration", "scale", "n_components", "label_key")
 
 
 def save(fit: Fit, path: Any) -> None:
@@ -137,10 +138,36 @@ def exact_arrays(fit: Fit) -> dict[str, Any]:
     arrays |= prefixed("covariance", fit.scaled.covariance._asdict())
     arrays |= prefixed("history", fit.history) | prefixed("stats", fit.sample_stats)
     arrays |= prefixed("shown", fit.model.prior_in_data_units)
-    if fit.model.prior is not None:
-        arrays |= prefixed("prior", fit.model.prior._asdict())
+    arrays |= prefixed("prior", prior_arrays(fit.model.prior))
+    if fit.model.scale_prior is not None:
+        arrays |= prefixed("scale_prior", fit.model.scale_prior._asdict())
     present = {name: getattr(fit, name) for name in OPTIONAL}
     return arrays | {name: value for name, value in present.items() if value is not None}
+
+
+def prior_arrays(prior: Any) -> dict[str, Any]:
+    """Return the numbers of a prior of the components."""
+    if prior is None:
+        return {}
+    if isinstance(prior, IndependentPrior):
+        return prior.base._asdict() | {"mean_chol": prior.mean_chol}
+    return prior._asdict()
+
+
+def prior_from(family: Family, arrays: dict[str, Any]) -> Any:
+    """Invert ``prior_arrays``."""
+    if not arrays:
+        return None
+    factor = arrays.pop("mean_chol", None)
+    base = family.prior(**arrays)
+    return base if factor is None else IndependentPrior(base, factor)
+
+
+def scale_prior_from(arrays: dict[str, Any]) -> WishartScale | GammaScale | None:
+    """Return the hyperprior of the scale out of its numbers."""
+    if not arrays:
+        return None
+    return GammaScale(**arrays) if "shape" in arrays else WishartScale(**arrays)
 
 
 def _variable(name: str, value: Any) -> xr.Variable:
@@ -181,7 +208,6 @@ def build_fit(found: dict[str, Any], arrays: dict[str, np.ndarray], values: np.n
     affine = Affine(arrays["affine_centre"], arrays["affine_scale"])
     # Sums over rows in another memory order round differently: keep the affine map of the fit.
     vars(data)["affine"] = affine
-    prior = unprefixed("prior", arrays)
     model = Model(
         spec=spec,
         family=family,
@@ -191,8 +217,9 @@ def build_fit(found: dict[str, Any], arrays: dict[str, np.ndarray], values: np.n
         dtype=data.dtype,
         affine=affine,
         weights=decode(found["weights"], arrays),
-        prior=family.prior(**prior) if prior else None,
+        prior=prior_from(family, unprefixed("prior", arrays)),
         prior_in_data_units=unprefixed("shown", arrays),
+        scale_prior=scale_prior_from(unprefixed("scale_prior", arrays)),
     )
     record = unprefixed("covariance", arrays)
     scaled: Any = (arrays["log_weights"], arrays["means"], family.record(**record))

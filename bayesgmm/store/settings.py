@@ -11,24 +11,35 @@ from typing import Any
 import numpy as np
 
 from ..engines.em import EM
+from ..engines.gibbs import Gibbs
 from ..engines.nuts import NUTS
 from ..engines.starts import PartialStart
 from ..model.mixture import Diagonal, Full, Mixture, Spherical, Tied
-from ..model.priors import NormalInverseWishart
+from ..model.priors import IndependentNormalWishart, NormalInverseWishart
 from ..model.spec import MixtureSpec
-from ..model.weights import Dirichlet, DirichletProcess, SparseDirichlet
+from ..model.weights import (
+    Dirichlet,
+    DirichletProcess,
+    MixtureOfFiniteMixtures,
+    SparseDirichlet,
+)
 
 RECORDS = {
     kind.__name__: kind
     for kind in (
-        EM, NUTS, PartialStart, Full, Tied, Diagonal, Spherical, Mixture,
-        NormalInverseWishart, MixtureSpec, Dirichlet, SparseDirichlet, DirichletProcess,
+        EM, Gibbs, NUTS, PartialStart, Full, Tied, Diagonal, Spherical, Mixture,
+        NormalInverseWishart, IndependentNormalWishart, MixtureSpec,
+        Dirichlet, SparseDirichlet, DirichletProcess, MixtureOfFiniteMixtures,
     )
 }  # fmt: skip
 DISTRIBUTIONS = (
-    "Beta", "Chi2", "Exponential", "Gamma", "HalfCauchy", "HalfNormal", "InverseGamma",
-    "LogNormal", "Uniform", "Weibull",
+    "Beta", "BetaNegativeBinomial", "BinomialLogits", "BinomialProbs", "CategoricalLogits",
+    "CategoricalProbs", "Chi2", "DiscreteUniform", "Exponential", "FisherSnedecor", "Gamma",
+    "GeometricLogits", "GeometricProbs", "HalfCauchy", "HalfNormal", "InverseGamma", "LogNormal",
+    "NegativeBinomialLogits", "NegativeBinomialProbs", "Poisson", "Uniform", "Weibull", "Wishart",
 )  # fmt: skip
+# NumPyro keeps every form of a matrix that it was given in one; the constructor wants one.
+PARAMETERS = {"Wishart": ("concentration", "rate_matrix")}
 
 
 def encode(value: Any, arrays: dict[str, Any]) -> Any:
@@ -41,11 +52,13 @@ def encode(value: Any, arrays: dict[str, Any]) -> Any:
         return value
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, tuple) and all(isinstance(one, str) for one in value):
+        return {"names": list(value)}
     if RECORDS.get(type(value).__name__) is type(value):
         fields = {name: encode(field, arrays) for name, field in fields_of(value).items()}
         return {"record": type(value).__name__, "fields": fields}
     if hasattr(value, "log_prob"):
-        return encode_distribution(value)
+        return encode_distribution(value, arrays)
     return {"array": set_aside(value, arrays)}
 
 
@@ -56,16 +69,33 @@ def fields_of(record: Any) -> dict[str, Any]:
     return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
 
 
-def encode_distribution(value: Any) -> dict[str, Any]:
-    """Encode a NumPyro distribution by its name and parameters."""
+def encode_distribution(value: Any, arrays: dict[str, Any]) -> dict[str, Any]:
+    """Encode a distribution by its name and parameters."""
     name = type(value).__name__
-    if name not in DISTRIBUTIONS or not type(value).__module__.startswith("numpyro."):
+    if name not in DISTRIBUTIONS or type(value) is not distribution_named(name):
         raise ValueError(
             f"Expected a hyperprior out of NumPyro's {list(DISTRIBUTIONS)}, got {name}: it cannot be "
             "written. Use one of these, or keep fit.mixture by itself."
         )
-    parameters = {p: float(getattr(value, p)) for p in type(value).arg_constraints}
+    names = PARAMETERS.get(name, tuple(type(value).arg_constraints))
+    given = {p: np.asarray(getattr(value, p)) for p in names}
+    parameters = {
+        p: one.item() if one.ndim == 0 else {"array": set_aside(one, arrays)}
+        for p, one in given.items()
+    }
     return {"distribution": name, "parameters": parameters}
+
+
+def distribution_named(name: str) -> Any:
+    """Return a class of distributions."""
+    # Imported on use: most files need no NumPyro.
+    if name == "FisherSnedecor":
+        from ..model.weights.snedecor import FisherSnedecor
+
+        return FisherSnedecor
+    import numpyro.distributions as dist
+
+    return getattr(dist, name)
 
 
 def set_aside(value: Any, arrays: dict[str, Any]) -> str:
@@ -89,16 +119,15 @@ def decode(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     """
     if not isinstance(value, dict):
         return value
+    if "names" in value:
+        return tuple(value["names"])
     if "array" in value:
         return arrays[value["array"]]
     if "record" in value:
         fields = {name: decode(field, arrays) for name, field in value["fields"].items()}
         return RECORDS[known(value["record"], RECORDS)](**fields)
-    name = known(value["distribution"], DISTRIBUTIONS)
-    # Imported on use: most files need no NumPyro.
-    import numpyro.distributions as dist
-
-    return getattr(dist, name)(**value["parameters"])
+    kind = distribution_named(known(value["distribution"], DISTRIBUTIONS))
+    return kind(**{name: decode(one, arrays) for name, one in value["parameters"].items()})
 
 
 def known(name: str, names: Any) -> str:

@@ -164,11 +164,12 @@ def test_energies_that_creep_or_stand_still_fail(posterior, step):
 
 def test_touching_the_bound_asks_for_more_components(posterior):
     counts = posterior.counts.copy()
-    counts[0, 0] = 20, 20, 20, 10
-    table = bg.diagnose(replace(posterior, counts=counts)).set_index("check")
-    row = table.loc["share of draws at max_components"]
-    assert row["value"] == pytest.approx(1 / 1200)
-    assert not row["passed"]
+    for n_touching, passes in ((1, True), (12, True), (13, False)):
+        counts[0, :n_touching] = 20, 20, 20, 10
+        table = bg.diagnose(replace(posterior, counts=counts)).set_index("check")
+        row = table.loc["share of draws at max_components"]
+        assert row["value"] == pytest.approx(n_touching / 1200)
+        assert row["passed"] == passes
     assert "raise max_components" in row["advice"]
 
 
