@@ -18,6 +18,8 @@ from jax import Array
 from ..numerics.rows import Rows
 
 SAMPLE_ROWS = 2048
+# Subsets of n rows have up to n^0.75: in larger ones the nearest row is nearly the anchor itself.
+LARGEST_SUBSET = 0.75
 
 
 class Sample(NamedTuple):
@@ -104,7 +106,7 @@ def choose(key: Array, sample: Sample, scaled: Array, labels: Array, filled: Arr
     of_cluster = (by_row[0] * (labels == cluster) * sample.valid).argmax()
     of_all = (uniforms[1] * n_rows).astype(of_cluster.dtype)
     one = jnp.where(uniforms[2] < 0.5, of_all, of_cluster)
-    share = n_rows ** -uniforms[3]
+    share = n_rows ** (LARGEST_SUBSET * uniforms[3] - 1)
     near = (by_row[1] < share) & (sample.valid > 0) & (sample.places != sample.places[one])
     squared = ((scaled - scaled[:, one, None]) ** 2).sum(0)
     other = jnp.where(near, squared, jnp.inf).argmin()

@@ -14,7 +14,7 @@ from ..model.families.base import Family
 from ..model.mixture import Mixture, Statistics
 from .anchors import Sample
 
-LAUNCH_UPDATES = 4
+LAUNCH_UPDATES = 16
 # Range of the sharpness of the starting division, in the metric of S: from soft halves to a narrow
 # core around the first anchor.
 LOG_SHARPNESS = 3.0

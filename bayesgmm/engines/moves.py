@@ -12,6 +12,11 @@ number of rows (Jain & Neal 2004, J. Comp. Graph. Stat. 13, 158-182; 2007, Bayes
    p(rows | partition) p(partition) p(anchors | partition) over q.
 
 All chains move at once; a step costs one pass over the rows with two components.
+
+Among many rows a launch never finds the present division of a cluster that was split for no reason,
+and such a merge would be refused for ever. While a chain *settles*, early in warm-up, merges are
+therefore judged with the pair's own parameters as the launch, which compares one component with two,
+labels summed out. That is no Metropolis-Hastings step, and no draw is kept of that time.
 """
 
 from functools import partial
@@ -24,7 +29,7 @@ from jax.scipy.special import logsumexp
 
 from ..model.components import Components, Drawn
 from ..model.families.base import Family
-from ..model.mixture import Statistics, Tied
+from ..model.mixture import Mixture, Statistics, Tied
 from ..model.weights import PartitionPrior
 from ..numerics.rows import Rows
 from .anchors import Choice, Sample, choose, log_choice, sample_rows, spread_of
@@ -89,6 +94,7 @@ def split_merge(
     partition: PartitionPrior,
     rows: Rows,
     concentration: Array,
+    settles: Array,
     state: Moved,
 ) -> Moved:
     """Propose one split or merge in each of B chains.
@@ -100,6 +106,7 @@ def split_merge(
         partition: the prior of partitions.
         rows: the rows.
         concentration: (B,).
+        settles: whether merges are judged as early in warm-up, ().
         state: where the chains are.
     """
     named = jax.vmap(lambda key: jax.random.split(key, 5))(keys)
@@ -116,6 +123,8 @@ def split_merge(
     launched = launch(
         named[0, 2], family, components, drawn.scale, whole, sample, inside, choice.anchors
     )
+    own = settles & ~choice.is_split
+    launched = jax.vmap(select)(own, jax.vmap(pair_of)(choice, statistics, drawn), launched)
     anchors = sample.places[choice.anchors]
     division = divide(named[:, 3], family, launched, drawn, rows, labels, choice, anchors)
     n_first = (first_in_sample(division.is_first, sample) * inside).sum(-1)
@@ -132,6 +141,16 @@ def split_merge(
     labels = jnp.where(moved, jnp.where(stays, first, second), labels)
     tally = jax.tree.map(jnp.add, state.tally, decision.tally)
     return Moved(labels, *decision)._replace(tally=tally)
+
+
+def pair_of(choice: Choice, statistics: Statistics, drawn: Drawn) -> Mixture:
+    """Return the present parameters of a pair to be merged, (2, ...)."""
+    index = jnp.stack([choice.first, choice.second])
+    log_weights = jnp.log(statistics.counts[index] + 1)
+    covariance = drawn.covariance
+    if not isinstance(covariance, Tied):
+        covariance = jax.tree.map(lambda leaf: leaf[index], covariance)
+    return Mixture(log_weights, drawn.means[index], covariance)
 
 
 def joined(family: Family, choice: Choice, statistics: Statistics) -> Statistics:

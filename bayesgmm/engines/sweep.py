@@ -30,8 +30,8 @@ from .anchors import few_rows
 from .moves import Moved, Tally, split_merge
 
 SLICE = 128
-# Where a pass over the rows costs little, several moves per sweep cost little.
-MOVES_OF_FEW_ROWS = 3
+# Moves per sweep where a pass over the rows costs little, and while chains settle.
+SEVERAL_MOVES = 3
 CONCENTRATION_STEPS = 2
 # Random-walk steps of log alpha: from fine to coarse, so that no scale needs tuning.
 LOG_STEP = (-2.0, 1.0)
@@ -145,6 +145,7 @@ def sweep(static: Static, problem: Problem, state: State) -> tuple[State, Draw]:
 def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
     """Run the moves that were asked for, several of them where rows are few."""
     if static.split_merge and state.statistics.counts.shape[-1] > 1:
+        settles = 2 * state.n_done < problem.n_warmup
 
         def step(i: Array, moved: Any) -> Any:
             return split_merge(
@@ -154,10 +155,12 @@ def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
                 problem.partition,
                 problem.rows,
                 state.concentration,
+                settles,
                 moved,
             )
 
-        n_moves = MOVES_OF_FEW_ROWS if few_rows(problem.rows) else 1
+        several = few_rows(problem.rows) | settles
+        n_moves = jnp.where(several, SEVERAL_MOVES, 1)
         return jax.lax.fori_loop(0, n_moves, step, unmoved(problem, state))
     return unmoved(problem, state)
 

@@ -15,7 +15,7 @@ from textbook import assert_three_parts
 
 import bayesgmm as bg
 from bayesgmm.engines import gibbs
-from bayesgmm.engines.sweep import MOVES_OF_FEW_ROWS, SLICE
+from bayesgmm.engines.sweep import SEVERAL_MOVES, SLICE
 
 # One shape throughout, so that each program is compiled once.
 N, MAX_COMPONENTS = 60, 4
@@ -92,7 +92,7 @@ def test_moves_are_counted(run):
         proposed, accepted = stats[f"{kind}_proposed"], stats[f"{kind}_accepted"]
         assert proposed.any()
         assert (accepted <= proposed).all()
-    assert (stats["split_proposed"] + stats["merge_proposed"] <= MOVES_OF_FEW_ROWS).all()
+    assert (stats["split_proposed"] + stats["merge_proposed"] <= SEVERAL_MOVES).all()
 
 
 def test_absent_components_have_no_weight_and_no_rows(run):
