@@ -13,6 +13,7 @@ import numpy as np
 from ..result import Fit
 from .check import Check, at_least, at_most, below
 from .datatree import weight_entropy
+from .partition_distance import partition_distances
 
 # Vehtari et al. (2021), sections 4.1 and 4.3.
 R_HAT = 1.01
@@ -78,6 +79,7 @@ def invariants(fit: Fit) -> dict[str, np.ndarray]:
         LOG_LIKELIHOOD: fit.log_likelihood,
         "number of clusters": fit.n_clusters.astype(float),
         "entropy of weights": weight_entropy(fit),
+        "distance to the partition": partition_distances(fit),
     }
     return quantities | {f"weight {k + 1} by size": weights[..., k] for k in range(n_usual)}
 

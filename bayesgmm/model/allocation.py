@@ -192,6 +192,28 @@ def counts_and_log_likelihood(
 
 
 @partial(jax.jit, static_argnums=1)
+def some_labels_of_draws(
+    keys: Array, family: Family, mixtures: Mixture, rows: Rows, index: Array
+) -> Array:
+    """Return the labels of the rows at positions (M,) alone, (S, M): those of ``labels_of_draws``."""
+    columns = jnp.moveaxis(rows.values, 1, 0).reshape(rows.values.shape[1], -1)[:, index]
+
+    def drawn(part: tuple[Array, Mixture]) -> Array:
+        key, mixture = part
+        single = jax.tree.map(lambda leaf: leaf[None], mixture)
+        joint = jax.lax.cond(
+            is_tight(family, single, rows),
+            lambda columns: log_joint(family, mixture, columns),
+            lambda columns: family.natural(mixture) @ family.features(columns),
+            columns,
+        )
+        uniforms = row_uniforms(key[None], rows).ravel()[index]
+        return pick(uniforms[None], joint[None])[0][0].astype(jnp.int16)
+
+    return jax.lax.map(drawn, (keys, mixtures))
+
+
+@partial(jax.jit, static_argnums=1)
 def labels_of_draws(keys: Array | None, family: Family, mixtures: Mixture, rows: Rows) -> Array:
     """Return labels of S mixtures, (S, n_chunks * chunk): drawn, or most probable without keys."""
 
@@ -258,5 +280,9 @@ def redraw_labels(
         chain, draw = np.divmod(draws[chosen], mixtures.log_weights.shape[0] // n_chains)
         numbers = draw_numbers(draw, chain, n_chains)
         keys = None if key is None else keys_of_draws(key, numbers)
-        blocks.append(np.asarray(labels_of_draws(keys, family, part, chunked))[:, kept])
+        if keys is None or rows is None:
+            blocks.append(np.asarray(labels_of_draws(keys, family, part, chunked))[:, kept])
+        else:
+            index = jnp.asarray(kept)
+            blocks.append(np.asarray(some_labels_of_draws(keys, family, part, chunked, index)))
     return np.concatenate(blocks)
