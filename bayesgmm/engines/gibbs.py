@@ -27,6 +27,7 @@ from ..numerics.rows import Rows, chunk_length
 from ..numerics.streams import unrolled
 from ..result import Fit, Outcome, Status
 from .driver import drive
+from .memory import require_memory
 from .overdispersed import floored, overdispersed_mixtures
 from .starts import seed_of
 from .sweep import SLICE, Draw, Problem, State, Static, run_slice
@@ -49,6 +50,7 @@ class Gibbs:
             40,000 rows: sweeps over few rows cost little, and few-row posteriors of K+ are wide.
         start: "overdispersed": one chain from a single cluster, one from many, the rest between.
         moves: further moves beside the blocked updates: "split_merge", or none.
+        memory: GiB that the draws may take; what would not fit is refused before any work.
         progress: whether to show a progress bar.
 
     Raises:
@@ -62,6 +64,7 @@ class Gibbs:
     start: str = "overdispersed"
     moves: Sequence[str] = MOVES
     progress: bool = True
+    memory: float = 8.0
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -71,6 +74,8 @@ class Gibbs:
                 continue
             whole = hasattr(value, "__index__") and not isinstance(value, bool)
             _require(whole and value >= lowest, name, f"a whole number >= {lowest}", value)
+        is_positive = isinstance(self.memory, (int, float)) and self.memory > 0
+        _require(is_positive, "memory", "> 0, in GiB", self.memory)
         _require(self.start in STARTS, "start", f"one of {STARTS}", self.start)
         is_list = not isinstance(self.moves, str) and all(move in MOVES for move in self.moves)
         _require(is_list, "moves", f"a tuple out of {MOVES}", self.moves)
@@ -89,10 +94,11 @@ class Gibbs:
             A posterior Fit with leading axes (C, S).
 
         Raises:
-            ValueError: a model without priors.
+            ValueError: a model without priors, or draws that would not fit into memory.
             KeyboardInterrupt: interrupted before the first draw was finished.
         """
         weights = require_prior(model)
+        require_memory(model, self.n_chains, self.n_draws, SLICE, self.memory)
         key_run, key_labels, key_start = split_key(key)
         width = model.family.n_features(data.n_columns) + self.n_chains * model.n_components
         rows = jax.device_put(data.rows(chunk_length(data.n_rows, width)))

@@ -183,6 +183,11 @@ def check_prior(numbers: dict[str, np.ndarray], family: Family, n_columns: int, 
             f"Expected the Wishart of {owner}.scale to have more than {n_columns - 1} degrees of freedom in "
             f"{n_columns} columns, got {degrees}. Pass a larger concentration."
         )
+    if "scale_shape" in numbers and not is_number_above(numbers["scale_shape"], 0):
+        raise ValueError(
+            f"Expected the Gamma of {owner}.scale to have a concentration > 0, got "
+            f"{numbers['scale_shape']}. Pass a larger concentration."
+        )
     for name in ("scale", "scale_rate"):
         if name in numbers and not is_positive_definite(numbers[name]):
             raise ValueError(

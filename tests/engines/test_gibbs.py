@@ -15,7 +15,9 @@ from textbook import assert_three_parts
 
 import bayesgmm as bg
 from bayesgmm.engines import gibbs
+from bayesgmm.engines.memory import require_memory
 from bayesgmm.engines.sweep import SEVERAL_MOVES, SLICE
+from bayesgmm.model.resolved import resolve
 
 # One shape throughout, so that each program is compiled once.
 N, MAX_COMPONENTS = 60, 4
@@ -290,6 +292,7 @@ def test_nuts_has_the_same_posterior(covariance, settings):
         {"n_warmup": -1},
         {"thin": 0},
         {"start": "random"},
+        {"memory": 0},
         {"moves": "split_merge"},
         {"moves": ("split",)},
     ],
@@ -310,3 +313,13 @@ def test_model_without_priors_is_refused_before_any_work():
     with pytest.raises(ValueError, match="maximum likelihood") as error:
         bg.fit(draw_rows(1), bg.MixtureSpec.maximum_likelihood(2), engine=bg.Gibbs())
     assert_three_parts(str(error.value), "bg.EM()")
+
+
+def test_draws_that_do_not_fit_are_refused_with_what_would():
+    spec, x = bg.MixtureSpec(max_components=1000), np.random.default_rng(0).normal(size=(50, 40))
+    with pytest.raises(ValueError, match="Expected draws that fit into memory") as error:
+        bg.fit(x, spec, engine=bg.Gibbs(memory=0.5))
+    assert_three_parts(str(error.value), "n_draws", "max_components")
+    most = int(str(error.value).split("max_components to ")[1].split(",")[0])
+    fits = resolve(bg.MixtureSpec(max_components=most), bg.Dataset.from_array(x))
+    require_memory(fits, 4, 1000, SLICE, 0.5)
