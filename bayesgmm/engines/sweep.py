@@ -26,12 +26,13 @@ from ..model.families.base import Family
 from ..model.mixture import Mixture, Statistics
 from ..model.weights import PartitionPrior, is_random
 from ..numerics.rows import Rows
-from .anchors import few_rows
 from .moves import Moved, Tally, split_merge
 
 SLICE = 128
-# Moves per sweep where a pass over the rows costs little, and while chains settle.
+# Moves per sweep where a pass over the rows costs little, and while chains settle; among many rows,
+# where K+ hardly moves once it is found, there is one in every second sweep.
 SEVERAL_MOVES = 3
+MANY_ROWS = 20_000
 CONCENTRATION_STEPS = 2
 # Random-walk steps of log alpha: from fine to coarse, so that no scale needs tuning.
 LOG_STEP = (-2.0, 1.0)
@@ -159,8 +160,8 @@ def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
                 moved,
             )
 
-        several = few_rows(problem.rows) | settles
-        n_moves = jnp.where(several, SEVERAL_MOVES, 1)
+        several = (problem.rows.weights.sum() < MANY_ROWS) | settles
+        n_moves = jnp.where(several, SEVERAL_MOVES, state.n_done % 2)
         return jax.lax.fori_loop(0, n_moves, step, unmoved(problem, state))
     return unmoved(problem, state)
 
