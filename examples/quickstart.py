@@ -24,18 +24,11 @@ X = penguins.frame[["flipper_length_mm", "bill_depth_mm"]]
 X.describe().round(1)
 
 # %% [markdown]
-# One call. The prior expects clusters about as wide as one Gaussian that fills the range. Chains
-# start from different partitions: one from a single cluster, one from many.
+# One call. Nothing is said about K or the width of clusters. Chains start from different partitions:
+# one from a single cluster, one from many.
 
 # %%
-ranges = (X.max() - X.min()).to_numpy()
-model = bg.BayesianGaussianMixture(
-    max_components=5,
-    covariance_prior=(ranges / 5) ** 2,
-    n_warmup=700,
-    n_draws=700,
-    random_state=0,
-)
+model = bg.BayesianGaussianMixture(random_state=0)
 model.fit(X)
 model.fit_
 
@@ -46,6 +39,9 @@ model.fit_
 
 # %%
 model.n_clusters_pmf_.round(3)
+
+# %%
+bg.prior_of_clusters(model.specification(), n_rows=len(X)).head().round(3)
 
 # %%
 bg.plots.n_clusters(model.fit_)
@@ -63,7 +59,7 @@ bg.plots.clusters(model.fit_, clusters=model.partition_, ax=ax)
 # the posterior: not only unsure, but how unsure.
 
 # %%
-belongs = model.predict_proba([[205.0, 16.5]], interval=0.9)
+belongs = model.predict_proba([[206.0, 16.2]], interval=0.9)
 for j, (mean, lower, upper) in enumerate(
     zip(belongs.mean[0], belongs.lower[0], belongs.upper[0], strict=True)
 ):

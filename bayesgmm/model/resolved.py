@@ -82,12 +82,17 @@ def describe(weights: WeightPrior | None) -> str:
     """Return a weight prior in words."""
     if weights is None:
         return "no prior (maximum likelihood)"
-    concentration = weights.concentration
-    if hasattr(concentration, "log_prob"):
-        names = getattr(concentration, "arg_constraints", {})
-        inside = ", ".join(f"{name}={float(getattr(concentration, name)):g}" for name in names)
-        concentration = f"{type(concentration).__name__}({inside})"
-    return f"{type(weights).__name__}(concentration={concentration})"
+    settings = ", ".join(f"{name}={in_words(value)}" for name, value in vars(weights).items())
+    return f"{type(weights).__name__}({settings})"
+
+
+def in_words(value: Any) -> str:
+    """Return a number, or a distribution with its parameters."""
+    if not hasattr(value, "log_prob"):
+        return str(value)
+    parameters = {name: getattr(value, name) for name in getattr(value, "arg_constraints", {})}
+    inside = ", ".join(f"{name}={float(x):g}" for name, x in parameters.items() if np.ndim(x) == 0)
+    return f"{type(value).__name__}({inside})"
 
 
 def describe_components(prior: Any) -> str:
