@@ -8,3 +8,10 @@ def _global_settings_untouched():
     before = dict(jax.config.values)
     yield
     assert dict(jax.config.values) == before
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_programs_dropped():
+    """A process that keeps thousands of programs runs out of memory maps and is killed."""
+    yield
+    jax.clear_caches()

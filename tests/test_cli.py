@@ -213,8 +213,7 @@ def test_a_partition_that_differs_from_the_mode_is_explained():
 
 
 @pytest.mark.slow
-def test_fit_runs_end_to_end(table, tmp_path, monkeypatch):
-    monkeypatch.setattr(commands, "N_WARMUP", 100)
+def test_fit_runs_end_to_end(table, tmp_path):
     out = tmp_path / "out"
     result = run("fit", table, "--columns", "a,b", "--k", 2, "--draws", 50, "--out", out)
     assert_complete(result, out)
