@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from ..model.allocation import barrier
 from ..numerics.rows import Rows
 
 SAMPLE_ROWS = 2048
@@ -70,9 +71,10 @@ def sample_rows(key: Array, rows: Rows, labels: Array) -> Sample:
         columns = jnp.moveaxis(rows.values, 1, 0).reshape(n_columns, -1)
         flat = jnp.moveaxis(labels, 1, 0).reshape(labels.shape[1], -1)
         return Sample(columns, jnp.arange(n_chunks * length), rows.weights.ravel(), flat)
-    n_rows = rows.weights.sum().astype(int)
-    places = jax.random.randint(key, (SAMPLE_ROWS,), 0, n_rows)
-    chunk, place = places // length, places % length
+    n_rows, in_chunk = rows.weights.sum(), jnp.int32(length)
+    uniforms = barrier(jax.random.uniform(key, (SAMPLE_ROWS,), rows.values.dtype))
+    places = (uniforms * n_rows).astype(jnp.int32)
+    chunk, place = jax.lax.div(places, in_chunk), jax.lax.rem(places, in_chunk)
     valid = jnp.ones(SAMPLE_ROWS, rows.values.dtype)
     return Sample(rows.values[chunk, :, place].T, places, valid, labels[chunk, :, place].T)
 
@@ -85,19 +87,32 @@ def spread_of(sample: Sample) -> Array:
     return jnp.sqrt(variances) + jnp.finfo(variances.dtype).tiny
 
 
-def choose(key: Array, sample: Sample, scaled: Array, labels: Array, filled: Array) -> Choice:
-    """Choose the anchors of one chain.
+def choose(keys: Array, sample: Sample, scaled: Array, filled: Array) -> Choice:
+    """Choose the anchors of each chain.
 
     Args:
-        key: random key.
+        keys: one key per chain, (B,).
         sample: rows that anchors are drawn from.
         scaled: these rows in units of their spread, (D, M).
-        labels: labels of the sample, (M,).
-        filled: components with rows, (K,).
+        filled: components with rows, (B, K).
     """
-    key_few, key_rows = jax.random.split(key)
-    uniforms = jax.random.uniform(key_few, (4,), scaled.dtype)
-    by_row = jax.random.uniform(key_rows, (2, labels.size), scaled.dtype)
+
+    def uniforms(key: Array) -> tuple[Array, Array]:
+        key_few, key_rows = jax.random.split(key)
+        shape = (2, sample.valid.size)
+        few = jax.random.uniform(key_few, (4,), scaled.dtype)
+        return few, jax.random.uniform(key_rows, shape, scaled.dtype)
+
+    # The barrier keeps XLA from drawing the numbers again for each of their uses.
+    few, by_row = barrier(jax.vmap(uniforms)(keys))
+    one_chain = jax.vmap(choose_one, (0, 0, None, None, 0, 0))
+    return one_chain(few, by_row, sample, scaled, sample.labels, filled)
+
+
+def choose_one(
+    uniforms: Array, by_row: Array, sample: Sample, scaled: Array, labels: Array, filled: Array
+) -> Choice:
+    """Choose the anchors of one chain by uniform numbers, (4,) and (2, M)."""
     n_rows = sample.valid.sum()
     present = ((labels == jnp.arange(filled.size)[:, None]) * sample.valid).sum(1) > 0
     n_clusters = present.sum()

@@ -27,6 +27,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import logsumexp
 
+from ..model.allocation import barrier
 from ..model.components import Components, Drawn
 from ..model.families.base import Family
 from ..model.mixture import Mixture, Statistics, Tied
@@ -111,20 +112,18 @@ def split_merge(
     """
     named = jax.vmap(lambda key: jax.random.split(key, 5))(keys)
     labels, statistics, drawn = state.labels, state.statistics, state.drawn
-    sample = sample_rows(named[0, 1], rows, labels)
+    sample = barrier(sample_rows(named[0, 1], rows, labels))
     scaled = sample.columns / spread_of(sample)[:, None]
-    filled = statistics.counts > 0
-    choice = jax.vmap(choose, (0, None, None, 0, 0))(
-        named[:, 0], sample, scaled, sample.labels, filled
-    )
-    whole = jax.vmap(partial(joined, family))(choice, statistics)
+    choice = barrier(choose(named[:, 0], sample, scaled, statistics.counts > 0))
+    whole = barrier(jax.vmap(partial(joined, family))(choice, statistics))
     first, second = (one[:, None].astype(labels.dtype) for one in (choice.first, choice.second))
-    inside = ((sample.labels == first) | (sample.labels == second)) * sample.valid
+    inside = barrier(((sample.labels == first) | (sample.labels == second)) * sample.valid)
     launched = launch(
         named[0, 2], family, components, drawn.scale, whole, sample, inside, choice.anchors
     )
     own = settles & ~choice.is_split
-    launched = jax.vmap(select)(own, jax.vmap(pair_of)(choice, statistics, drawn), launched)
+    of_pair = jax.vmap(pair_of)(choice, statistics, drawn)
+    launched = barrier(jax.vmap(select)(own, of_pair, launched))
     anchors = sample.places[choice.anchors]
     division = divide(named[:, 3], family, launched, drawn, rows, labels, choice, anchors)
     n_first = (first_in_sample(division.is_first, sample) * inside).sum(-1)
@@ -132,8 +131,10 @@ def split_merge(
     of_choice = jax.vmap(log_choice)(choice, n_rows, n_first, inside.sum(-1) - n_first)
     pair = Pair(division.statistics, division.log_probability, of_choice)
     one_chain = partial(decide, components=components, partition=partition)
-    decision = jax.vmap(one_chain)(
-        named[:, 4], choice, whole, pair, statistics, drawn, concentration, state.log_terms
+    decision = barrier(
+        jax.vmap(one_chain)(
+            named[:, 4], choice, whole, pair, statistics, drawn, concentration, state.log_terms
+        )
     )
     accepted = decision.tally.split_accepted | decision.tally.merge_accepted
     stays = division.is_first | ~choice.is_split[:, None]

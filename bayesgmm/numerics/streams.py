@@ -1,8 +1,8 @@
 r"""Random streams for long compiled loops: JAX's threefry numbers, computed in one kernel.
 
 On a CPU ``jax.random`` rolls the 20 rounds of Threefry-2x32 into a loop of some thirty kernel calls,
-which is most of the time of a sweep over a hundred rows. Here the rounds are spelled out, and XLA
-fuses them into the code that uses the numbers. The numbers are those of ``jax.random.key(seed)``.
+which is most of the time of a sweep over a hundred rows. Here the rounds are spelled out, in one kernel;
+barriers keep XLA from repeating them wherever the numbers are used. The numbers are those of ``jax.random.key(seed)``.
 (Salmon, Moraes, Dror & Shaw 2011, Parallel random numbers: as easy as 1, 2, 3.)
 """
 
@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.extend.random import define_prng_impl
+
+barrier = jax.lax.optimization_barrier
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = np.uint32(0x1BD11BDA)
@@ -54,22 +56,22 @@ def seed(value: Array) -> Array:
 
 def split(key: Array, shape: tuple[int, ...]) -> Array:
     """Return independent keys, (*shape, 2)."""
-    return jnp.stack(threefry(key, *counters(shape)), axis=-1)
+    return barrier(jnp.stack(threefry(key, *counters(shape)), axis=-1))
 
 
 def fold_in(key: Array, data: Any) -> Array:
     """Return the key of a number."""
     high, low = seed(jnp.asarray(data).astype(jnp.uint32))
-    return jnp.stack(threefry(key, high, low))
+    return barrier(jnp.stack(threefry(key, high, low)))
 
 
 def random_bits(key: Array, bit_width: int, shape: tuple[int, ...]) -> Array:
     """Return random bits as unsigned integers."""
     high, low = threefry(key, *counters(shape))
     if bit_width == 64:
-        return (high.astype(jnp.uint64) << np.uint64(32)) | low.astype(jnp.uint64)
+        return barrier((high.astype(jnp.uint64) << np.uint64(32)) | low.astype(jnp.uint64))
     kind = {8: jnp.uint8, 16: jnp.uint16, 32: jnp.uint32}[bit_width]
-    return (high ^ low).astype(kind)
+    return barrier((high ^ low).astype(kind))
 
 
 UNROLLED = define_prng_impl(
