@@ -1,14 +1,15 @@
 """The posterior by a blocked Gibbs sampler over partitions, for K known and unknown.
 
-All chains run in one compiled program. The number of components is drawn along
+Chains run side by side, in one compiled program per team (``teams``). The number of components is drawn along
 (``MixtureOfFiniteMixtures``), components without rows come from the prior, and split-merge moves
 change many labels at once; see ``sweep`` and ``moves``.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,14 +24,15 @@ from ..model.mixture import Mixture
 from ..model.resolved import Model
 from ..model.weights import WeightPrior, is_random
 from ..numerics.precision import in_float64, to_numpy
-from ..numerics.rows import Rows, chunk_length
+from ..numerics.rows import chunk_length
 from ..numerics.streams import unrolled
 from ..result import Fit, Outcome, Status
 from .driver import drive
 from .memory import require_memory
 from .overdispersed import floored, overdispersed_mixtures
 from .starts import seed_of
-from .sweep import SLICE, Draw, Problem, State, Static, run_slice
+from .sweep import SLICE, Draw, Problem, Schedule, State, Static, run_slice
+from .teams import Slice, Team, advance_teams, divided, joined
 
 MOVES = ("split_merge",)
 STARTS = ("overdispersed",)
@@ -43,7 +45,7 @@ class Gibbs:
     """A blocked Gibbs sampler over partitions with split-merge moves.
 
     Attributes:
-        n_chains: chains, run side by side in one program from over-dispersed starts.
+        n_chains: chains, run side by side from over-dispersed starts.
         n_warmup: sweeps per chain, discarded.
         n_draws: draws kept per chain.
         thin: sweeps per kept draw; by default 20 up to 2,000 rows, fewer the more rows, and 1 from
@@ -105,12 +107,14 @@ class Gibbs:
         random = np.random.RandomState(seed_of(key))
         mixtures = overdispersed_mixtures(random, model, data, rows, self.n_chains)
         thin = self.thinning(data.n_rows)
-        schedule = [jnp.asarray(n) for n in (self.n_warmup, self.n_draws, thin)]
+        schedule = [jnp.asarray(n) for n in (self.n_warmup, self.n_draws, thin, self.n_chains)]
         partition = weights.partition_prior(model.n_components)
-        problem = Problem(model.components, partition, rows, key_run, key_labels, *schedule)
-        state = first_state(model.family, problem, mixtures, key_start)
-        static = Static(model.family, bool(self.moves))
-        draws, interrupted = self.sample(static, problem, state, thin)
+        fixed = (model.components, partition, rows, key_run, key_labels)
+        teams = []
+        for chains in divided(self.n_chains):
+            part = Problem(*fixed, Schedule(*schedule), jnp.asarray(chains))
+            teams.append(Team(part, first_state(model.family, part, mixtures, key_start)))
+        draws, interrupted = self.sample(Static(model.family, bool(self.moves)), teams)
         return build_fit(self, model, data, draws, key_labels, interrupted)
 
     def thinning(self, n_rows: int) -> int:
@@ -119,42 +123,29 @@ class Gibbs:
             return self.thin
         return max(1, min(MOST_THINNING, THINNED_ROWS // n_rows))
 
-    def sample(
-        self, static: Static, problem: Problem, state: State, thin: int
-    ) -> tuple[Draw, bool]:
+    def sample(self, static: Static, teams: list[Team]) -> tuple[Draw, bool]:
         """Run warm-up and draws in slices; return the kept draws (C, S, ...)."""
+        thin, n_done = int(teams[0].problem.schedule.thin), 0
 
-        def advance(state: Any, n: int) -> tuple[Any, Slice, int]:
-            after = int(state.n_done) + np.arange(n) - self.n_warmup + 1
-            kept = (after > 0) & (after % thin == 0)
-            state, draws = run_slice(static, problem, state, np.int32(n))
-            last = np.asarray((draws.counts[n - 1] > 0).sum(-1))
-            return state, Slice(keep(draws, np.flatnonzero(kept)), last), n
+        def advance(teams: Any, n: int) -> tuple[Any, Slice, int]:
+            nonlocal n_done
+            after = n_done + np.arange(n) - self.n_warmup + 1
+            index = np.flatnonzero((after > 0) & (after % thin == 0))
+            teams, slice_ = advance_teams(partial(run_slice, static), pool, teams, n, index)
+            n_done += n
+            return teams, slice_, n
 
-        total = self.n_warmup + thin * self.n_draws
-        run = drive(
-            advance, state, total, first=SLICE, longest=SLICE, describe=describe,
-            progress=self.progress, label="Gibbs",
-        )  # fmt: skip
+        with ThreadPoolExecutor(len(teams)) as pool:
+            run = drive(
+                advance, teams, self.n_warmup + thin * self.n_draws, first=SLICE, longest=SLICE,
+                describe=describe, progress=self.progress, label="Gibbs",
+            )  # fmt: skip
         if run.n_done < self.n_warmup + thin:
             raise KeyboardInterrupt(
                 f"Interrupted after {run.n_done} sweeps, before the first draw: nothing to keep."
             )
-        slices = [one.kept for one in run.outputs]
-        draws = jax.tree.map(lambda *leaves: np.concatenate(leaves).swapaxes(0, 1), *slices)
-        return draws, run.interrupted
-
-
-class Slice(NamedTuple):
-    """A slice of sweeps: the draws to keep, and where the chains are, (B,)."""
-
-    kept: Draw
-    n_clusters: np.ndarray
-
-
-def keep(draws: Draw, index: np.ndarray) -> Draw:
-    """Copy some of the draws out of a slice's buffers."""
-    return jax.tree.map(lambda leaf: np.asarray(leaf)[index], draws)
+        draws = joined([one.kept for one in run.outputs], axis=0)
+        return jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), draws), run.interrupted
 
 
 def require_prior(model: Model) -> WeightPrior:
@@ -175,11 +166,11 @@ def split_key(key: Array) -> Array:
 
 @partial(jax.jit, static_argnums=0)
 def first_state(family: Family, problem: Problem, mixtures: Mixture, key: Array) -> State:
-    """Draw the first labels from the starting mixtures (C, K, ...)."""
-    n_chains = mixtures.log_weights.shape[0]
-    rows: Rows = problem.rows
+    """Draw the first labels of a team from its part of the starting mixtures (C, K, ...)."""
+    mixtures = jax.tree.map(lambda leaf: leaf[problem.chains], mixtures)
+    rows, n_chains = problem.rows, problem.chains.size
     log_weights = floored(mixtures.log_weights, rows.weights.sum())
-    keys = jax.random.split(key, n_chains)
+    keys = jax.vmap(partial(jax.random.fold_in, key))(problem.chains)
     labelling = allocate(keys, family, mixtures._replace(log_weights=log_weights), rows)
     concentration = problem.partition.concentration
     typical = concentration.mean if is_random(concentration) else concentration

@@ -29,9 +29,10 @@ from ..numerics.rows import Rows
 from .moves import Moved, Tally, split_merge
 
 SLICE = 128
-# Moves per sweep where a pass over the rows costs little, and while chains settle; among many rows,
-# where K+ hardly moves once it is found, there is one in every second sweep.
+# Moves per sweep where a pass over the rows costs little, and while chains settle. Among more rows,
+# where they are accepted more and more rarely, there is one, among many in every second sweep.
 SEVERAL_MOVES = 3
+FEW_ROWS = 2_000
 MANY_ROWS = 20_000
 CONCENTRATION_STEPS = 2
 # Random-walk steps of log alpha: from fine to coarse, so that no scale needs tuning.
@@ -45,6 +46,15 @@ class Static(NamedTuple):
     split_merge: bool
 
 
+class Schedule(NamedTuple):
+    """Sweeps of warm-up, draws per chain, sweeps per draw, and chains of the run, () each."""
+
+    n_warmup: Array
+    n_draws: Array
+    thin: Array
+    n_chains: Array
+
+
 class Problem(NamedTuple):
     """What stays the same during a run.
 
@@ -54,7 +64,8 @@ class Problem(NamedTuple):
         rows: the rows.
         key: key of the moves and parameters.
         label_key: key of the labels.
-        n_warmup, n_draws, thin: the schedule, () each.
+        schedule: of the run.
+        chains: numbers of the B chains that this program runs, (B,).
     """
 
     components: Components
@@ -62,9 +73,8 @@ class Problem(NamedTuple):
     rows: Rows
     key: Array
     label_key: Array
-    n_warmup: Array
-    n_draws: Array
-    thin: Array
+    schedule: Schedule
+    chains: Array
 
 
 class State(NamedTuple):
@@ -113,23 +123,23 @@ def run_slice(static: Static, problem: Problem, state: State, n: Array) -> tuple
 
 def sweep(static: Static, problem: Problem, state: State) -> tuple[State, Draw]:
     """Run one sweep of all chains."""
-    n_chains = state.concentration.shape[0]
-    keys = sweep_keys(problem.key, state.n_done, n_chains)
+    keys = sweep_keys(problem, state.n_done)
     moved = barrier(move(static, problem, state, keys[:, 0]))
     counts = moved.statistics.counts
     partition = problem.partition
     n_components = barrier(jax.vmap(partition.draw_n_components)(keys[:, 1], moved.log_terms))
-    concentration = jax.vmap(partial(draw_concentration, partition))(
-        keys[:, 2], counts, n_components, state.concentration
+    concentration = barrier(
+        jax.vmap(partial(draw_concentration, partition))(
+            keys[:, 2], counts, n_components, state.concentration
+        )
     )
     drawn = barrier(jax.vmap(problem.components.draw)(keys[:, 3], moved.statistics, moved.drawn))
     log_weights = jax.vmap(partition.draw_log_weights)(
         keys[:, 4], counts, concentration, n_components
     )
     mixture = Mixture(barrier(log_weights), drawn.means, drawn.covariance)
-    labelling = allocate(
-        label_keys(problem, state.n_done, n_chains), static.family, mixture, problem.rows
-    )
+    of_labels = label_keys(problem, state.n_done)
+    labelling = allocate(of_labels, static.family, mixture, problem.rows)
     draw = Draw(
         mixture,
         drawn.scale,
@@ -146,7 +156,7 @@ def sweep(static: Static, problem: Problem, state: State) -> tuple[State, Draw]:
 def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
     """Run the moves that were asked for, several of them where rows are few."""
     if static.split_merge and state.statistics.counts.shape[-1] > 1:
-        settles = 2 * state.n_done < problem.n_warmup
+        settles = 2 * state.n_done < problem.schedule.n_warmup
 
         def step(i: Array, moved: Any) -> Any:
             return split_merge(
@@ -160,8 +170,9 @@ def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
                 moved,
             )
 
-        several = (problem.rows.weights.sum() < MANY_ROWS) | settles
-        n_moves = jnp.where(several, SEVERAL_MOVES, state.n_done % 2)
+        n_rows = problem.rows.weights.sum()
+        rarely = jnp.where(n_rows < MANY_ROWS, 1, state.n_done % 2)
+        n_moves = jnp.where((n_rows <= FEW_ROWS) | settles, SEVERAL_MOVES, rarely)
         return jax.lax.fori_loop(0, n_moves, step, unmoved(problem, state))
     return unmoved(problem, state)
 
@@ -202,23 +213,26 @@ def draw_concentration(
     return jnp.exp(position)
 
 
-def sweep_keys(key: Array, index: Array, n_chains: int) -> Array:
+def sweep_keys(problem: Problem, index: Array) -> Array:
     """Return the keys of one sweep, (B, 5): functions of chain and sweep alone."""
 
     def one(chain: Array) -> Array:
-        return jax.random.split(jax.random.fold_in(jax.random.fold_in(key, chain), index), 5)
+        return jax.random.split(
+            jax.random.fold_in(jax.random.fold_in(problem.key, chain), index), 5
+        )
 
-    return jax.vmap(one)(jnp.arange(n_chains))
+    return jax.vmap(one)(problem.chains)
 
 
-def label_keys(problem: Problem, index: Array, n_chains: int) -> Array:
+def label_keys(problem: Problem, index: Array) -> Array:
     """Return the keys of the labels of one sweep, (B,).
 
     A kept draw has the key of its number, from which ``Fit.allocations`` redraws its labels; other
     sweeps take numbers beyond.
     """
-    after = index - problem.n_warmup + 1
-    kept = (after > 0) & (after % problem.thin == 0)
-    row = jnp.where(kept, after // problem.thin - 1, problem.n_draws + index)
-    numbers = draw_numbers(row, jnp.arange(n_chains), n_chains)
+    n_warmup, n_draws, thin, n_chains = problem.schedule
+    after = index - n_warmup + 1
+    kept = (after > 0) & (after % thin == 0)
+    row = jnp.where(kept, after // thin - 1, n_draws + index)
+    numbers = draw_numbers(row, problem.chains, n_chains)
     return jax.vmap(partial(jax.random.fold_in, problem.label_key))(numbers)

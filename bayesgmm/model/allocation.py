@@ -230,7 +230,7 @@ def labels_of_draws(keys: Array | None, family: Family, mixtures: Mixture, rows:
     return jax.lax.map(drawn, (keys, mixtures))
 
 
-def draw_numbers(draw: Any, chain: Any, n_chains: int) -> Any:
+def draw_numbers(draw: Any, chain: Any, n_chains: Any) -> Any:
     """Return the number behind a draw's label key: chains side by side, whatever their length."""
     return draw * n_chains + chain
 

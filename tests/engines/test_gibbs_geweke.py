@@ -29,7 +29,7 @@ from quick import quick_compilation
 from scipy import stats
 from scipy.special import logsumexp
 
-from bayesgmm.engines.sweep import Problem, State, Static, sweep
+from bayesgmm.engines.sweep import Problem, Schedule, State, Static, sweep
 from bayesgmm.model.allocation import label_type, labelled_statistics
 from bayesgmm.model.components import Drawn
 from bayesgmm.model.families import FAMILIES
@@ -53,8 +53,10 @@ def simulate(case, start, seed):
         partition = partition.partition_prior(WEIGHTS[case.weights].max_components)
         key = jax.random.key(0)
         no_rows = Rows(jnp.zeros((1, case.n_columns, N_ROWS)), jnp.ones((1, N_ROWS)))
-        schedule = [jnp.asarray(n) for n in (0, N_STEPS, 1)]
-        problem = Problem(package_components(case), partition, no_rows, key, key, *schedule)
+        schedule = Schedule(*(jnp.asarray(n) for n in (0, N_STEPS, 1, 1)))
+        problem = Problem(
+            package_components(case), partition, no_rows, key, key, schedule, jnp.zeros(1, int)
+        )
         keys = jax.random.split(jax.random.key(seed), len(start.labels))
         state, draw, rows = run(static, problem, state_at(case, start), keys)
         return point_at(static.family, state, draw, rows)
