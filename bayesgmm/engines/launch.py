@@ -13,7 +13,7 @@ from ..model.allocation import barrier
 from ..model.components import Components
 from ..model.families.base import Family
 from ..model.mixture import Mixture, Statistics
-from .anchors import Sample
+from .group import Group
 
 LAUNCH_UPDATES = 16
 # Range of the sharpness of the starting division, in the metric of S: from soft halves to a narrow
@@ -28,8 +28,7 @@ def launch(
     components: Components,
     scale: Array,
     whole: Statistics,
-    sample: Sample,
-    inside: Array,
+    group: Group,
     anchors: Array,
 ) -> Mixture:
     """Fit two components to S in each chain, (B, 2, ...).
@@ -40,27 +39,25 @@ def launch(
         components: the prior of the components.
         scale: scale of the covariances' prior, (B, ...).
         whole: statistics of S, (B, 1, ...).
-        sample: sample of the rows.
-        inside: 1 for rows of the sample that belong to S, (B, M).
-        anchors: one row of each side, as positions in the sample, (B, 2).
+        group: a sample of S.
+        anchors: one row of each side, (B, D, 2).
     """
-    features = family.features(sample.columns)
+    columns, inside = group
+    is_shared = columns.ndim == 2
+    features = family.features(columns) if is_shared else jax.vmap(family.features)(columns)
     # XLA's product of two wide matrices over their long axis is several times slower than this one.
-    by_row = barrier(features.T)
-    n_inside = inside.sum(-1)
+    by_row = barrier(jnp.swapaxes(features, -1, -2))
     # The sample stands for all rows of S, so that the prior counts for what it counts there.
-    growth = whole.counts / jnp.maximum(n_inside, 1.0)[:, None]
+    growth = whole.counts / jnp.maximum(inside.sum(-1), 1.0)[:, None]
     means, covariance = jax.vmap(components.fit)(whole, scale)
     centre = Mixture(jnp.zeros(means.shape[:2]), means, covariance)
-    white = family.residuals(centre, sample.columns)[:, 0]
-    share = starting_shares(key, white, anchors)
-    n_columns = sample.columns.shape[0]
+    white = family.residuals(centre, columns if is_shared else columns[:, None])[:, 0]
+    white_anchors = family.residuals(centre, anchors[:, None])[:, 0]
+    share = starting_shares(key, white, white_anchors)
 
     def fit(share: Array) -> Mixture:
-        weights = jnp.stack([share, 1 - share], 1) * (inside * growth)[:, None]
-        flat = barrier(weights.reshape(-1, weights.shape[-1]))
-        sums = (flat @ by_row).reshape(*weights.shape[:2], -1)
-        statistics = family.statistics(sums, n_columns)
+        weights = barrier(jnp.stack([share, 1 - share], 1) * (inside * growth)[:, None])
+        statistics = family.statistics(weights @ by_row, columns.shape[-2])
         means, covariance = jax.vmap(components.fit)(statistics, scale)
         log_weights = jnp.log(statistics.counts + 1)
         log_weights -= jnp.log(statistics.counts.sum(-1, keepdims=True) + 2)
@@ -79,18 +76,11 @@ def starting_shares(key: Array, white: Array, anchors: Array) -> Array:
     Args:
         key: random key.
         white: rows of the sample in the metric of S, (B, D, M).
-        anchors: (B, 2).
+        anchors: the anchors in that metric, (B, D, 2).
     """
-    from_first = squared_distances(white, anchors[:, 0])
-    from_second = squared_distances(white, anchors[:, 1])
+    from_first, from_second = (((white - anchors[..., i, None]) ** 2).sum(1) for i in (0, 1))
     uniforms = jax.random.uniform(key, (2, len(white), 1), white.dtype)
     sharpness = jnp.exp(uniforms[0] * LOG_SHARPNESS)
     is_core = uniforms[1] < CORES
     core = jnp.exp(-from_first * sharpness / 2)
     return jnp.where(is_core, core, jax.nn.sigmoid((from_second - from_first) * sharpness / 2))
-
-
-def squared_distances(white: Array, index: Array) -> Array:
-    """Return squared distances of whitened rows (B, D, M) to one of them, (B, M)."""
-    chosen = jnp.take_along_axis(white, index[:, None, None], axis=-1)
-    return ((white - chosen) ** 2).sum(1)

@@ -5,7 +5,7 @@ number of rows (Jain & Neal 2004, J. Comp. Graph. Stat. 13, 158-182; 2007, Bayes
 445-472, for priors that are not conjugate):
 
 1. two *anchors* are drawn (``anchors``); S are the rows of the cluster, or the two, they are in;
-2. *launch*: two components are fitted to a sample of S around the anchors (``launch``);
+2. *launch*: two components are fitted to a sample of S (``group``) around the anchors (``launch``);
 3. *split* draws a side for each other row of S, independently, by its responsibilities under the
    launch (``division``); *merge* joins the pair;
 4. with q the probability of the division under the launch, accept by the ratio of
@@ -35,6 +35,7 @@ from ..model.weights import PartitionPrior
 from ..numerics.rows import Rows
 from .anchors import Choice, Sample, choose, log_choice, sample_rows, spread_of
 from .division import divide
+from .group import is_inside, sample_group
 from .launch import launch
 
 
@@ -110,22 +111,22 @@ def split_merge(
         settles: whether merges are judged as early in warm-up, ().
         state: where the chains are.
     """
-    named = jax.vmap(lambda key: jax.random.split(key, 5))(keys)
+    named = jax.vmap(lambda key: jax.random.split(key, 6))(keys)
     labels, statistics, drawn = state.labels, state.statistics, state.drawn
     sample = barrier(sample_rows(named[0, 1], rows, labels))
     scaled = sample.columns / spread_of(sample)[:, None]
     choice = barrier(choose(named[:, 0], sample, scaled, statistics.counts > 0))
     whole = barrier(jax.vmap(partial(joined, family))(choice, statistics))
     first, second = (one[:, None].astype(labels.dtype) for one in (choice.first, choice.second))
-    inside = barrier(((sample.labels == first) | (sample.labels == second)) * sample.valid)
-    launched = launch(
-        named[0, 2], family, components, drawn.scale, whole, sample, inside, choice.anchors
-    )
+    group = barrier(sample_group(named[0, 5], rows, labels, sample, choice))
+    at_anchors = jnp.moveaxis(sample.columns[:, choice.anchors], 0, 1)
+    launched = launch(named[0, 2], family, components, drawn.scale, whole, group, at_anchors)
     own = settles & ~choice.is_split
     of_pair = jax.vmap(pair_of)(choice, statistics, drawn)
     launched = barrier(jax.vmap(select)(own, of_pair, launched))
     anchors = sample.places[choice.anchors]
     division = divide(named[:, 3], family, launched, drawn, rows, labels, choice, anchors)
+    inside = is_inside(sample.labels, choice) * sample.valid
     n_first = (first_in_sample(division.is_first, sample) * inside).sum(-1)
     n_rows = jnp.full_like(n_first, sample.valid.sum())
     of_choice = jax.vmap(log_choice)(choice, n_rows, n_first, inside.sum(-1) - n_first)

@@ -276,7 +276,9 @@ def test_nuts_has_the_same_posterior(covariance, settings):
         covariance=covariance, prior=bg.NormalInverseWishart(scale=20.0), **settings
     )
     ours = sample(x, spec, bg.Gibbs(n_warmup=500, n_draws=5000, thin=1, progress=False))
-    nuts = bg.NUTS(n_chains=4, n_warmup=1000, n_draws=3000, progress=False)
+    # A random concentration makes the weights' density a funnel, which longer steps do not enter.
+    target = 0.99 if settings.get("weights") == bg.SparseDirichlet() else 0.8
+    nuts = bg.NUTS(n_chains=4, n_warmup=1000, n_draws=3000, target_accept=target, progress=False)
     assert_same_posterior(functionals(ours), functionals(bg.fit(x, spec, engine=nuts, seed=4)))
 
 
