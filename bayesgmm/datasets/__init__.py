@@ -1,10 +1,20 @@
-"""Five small real data sets with their sources: names, units and licences are in SOURCES.md."""
+"""Six small real data sets with their sources: names, units and licences are in SOURCES.md."""
 
 from collections.abc import Callable
 
 from .record import DataSet, as_dataset, read_table
 
-__all__ = ["DataSet", "acidity", "faithful", "galaxies", "iris", "load", "names", "penguins"]
+__all__ = [
+    "DataSet",
+    "acidity",
+    "faithful",
+    "galaxies",
+    "iris",
+    "load",
+    "names",
+    "penguins",
+    "thyroid",
+]
 
 FACTS = "Published measurements, shipped as bare numbers; the publication states no licence."
 
@@ -106,12 +116,33 @@ def iris() -> DataSet:
     return as_dataset("iris", read_table("iris"), ["species"], description, source, FACTS)
 
 
+def thyroid() -> DataSet:
+    """Load five laboratory tests of the thyroid gland of 215 patients, no unit given.
+
+    ``resin_uptake`` (T3 resin uptake, percent), ``thyroxine`` and ``triiodothyronine`` in serum, ``tsh``
+    (thyroid-stimulating hormone) and ``tsh_response`` (its largest change after 200 micrograms of
+    thyrotropin-releasing hormone).
+
+    Returns:
+        215 rows, 5 columns; ``target`` is the diagnosis: 150 normal, 35 hyper-, 30 hypothyroid.
+
+    Reference:
+        D. Coomans, I. Broeckaert, M. Jonckheer and D. L. Massart (1983), Methods of Information in
+        Medicine 22, 93-101.
+    """
+    description = "Five laboratory tests of the thyroid gland of 215 patients."
+    source = "Coomans et al. (1983), Methods of Information in Medicine 22, 93-101; UCI repository."
+    table = read_table("thyroid")
+    return as_dataset("thyroid", table, ["diagnosis"], description, source, "CC BY 4.0")
+
+
 _LOADERS: dict[str, Callable[[], DataSet]] = {
     "acidity": acidity,
     "faithful": faithful,
     "galaxies": galaxies,
     "iris": iris,
     "penguins": penguins,
+    "thyroid": thyroid,
 }
 
 

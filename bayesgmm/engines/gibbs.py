@@ -36,7 +36,7 @@ from .teams import Slice, Team, advance_teams, divided, joined
 
 MOVES = ("split_merge",)
 STARTS = ("overdispersed",)
-MOST_THINNING = 20
+MOST_THINNING = 16
 THINNED_ROWS = 40_000
 
 
@@ -48,7 +48,7 @@ class Gibbs:
         n_chains: chains, run side by side from over-dispersed starts.
         n_warmup: sweeps per chain, discarded.
         n_draws: draws kept per chain.
-        thin: sweeps per kept draw; by default 20 up to 2,000 rows, fewer the more rows, and 1 from
+        thin: sweeps per kept draw; by default 16 up to 2,500 rows, fewer the more rows, and 1 from
             40,000 rows: sweeps over few rows cost little, and few-row posteriors of K+ are wide.
         start: "overdispersed": one chain from a single cluster, one from many, the rest between.
         moves: further moves beside the blocked updates: "split_merge", or none.

@@ -29,11 +29,12 @@ from ..numerics.rows import Rows
 from .moves import Moved, Tally, split_merge
 
 SLICE = 128
-# Moves per sweep where a pass over the rows costs little, and while chains settle. Among more rows,
-# where they are accepted more and more rarely, there is one, among many in every second sweep.
-SEVERAL_MOVES = 3
+# Moves per sweep: many where a pass over the rows costs little; among more rows, where they are accepted
+# more and more rarely, one, and beyond in every second sweep; some while chains settle.
+MANY_MOVES = 8
 FEW_ROWS = 2_000
 MANY_ROWS = 20_000
+SETTLING_MOVES = 3
 CONCENTRATION_STEPS = 2
 # Random-walk steps of log alpha: from fine to coarse, so that no scale needs tuning.
 LOG_STEP = (-2.0, 1.0)
@@ -154,7 +155,7 @@ def sweep(static: Static, problem: Problem, state: State) -> tuple[State, Draw]:
 
 
 def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
-    """Run the moves that were asked for, several of them where rows are few."""
+    """Run the moves that were asked for, the more the fewer rows there are."""
     if static.split_merge and state.statistics.counts.shape[-1] > 1:
         settles = 2 * state.n_done < problem.schedule.n_warmup
 
@@ -172,7 +173,8 @@ def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
 
         n_rows = problem.rows.weights.sum()
         rarely = jnp.where(n_rows < MANY_ROWS, 1, state.n_done % 2)
-        n_moves = jnp.where((n_rows <= FEW_ROWS) | settles, SEVERAL_MOVES, rarely)
+        n_moves = jnp.where(settles, SETTLING_MOVES, rarely)
+        n_moves = jnp.where(n_rows <= FEW_ROWS, MANY_MOVES, n_moves)
         return jax.lax.fori_loop(0, n_moves, step, unmoved(problem, state))
     return unmoved(problem, state)
 

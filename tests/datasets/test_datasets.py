@@ -19,7 +19,12 @@ SHAPES = {
         342,
         ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"],
     ),
+    "thyroid": (
+        215,
+        ["resin_uptake", "thyroxine", "triiodothyronine", "tsh", "tsh_response"],
+    ),
 }
+TARGETS = {"iris": "species", "penguins": "species", "thyroid": "diagnosis"}
 
 
 def test_every_data_set_is_listed():
@@ -47,10 +52,10 @@ def test_every_data_set_says_where_it_comes_from(name):
 @pytest.mark.parametrize("name", sorted(SHAPES))
 def test_labels_go_with_the_rows(name):
     data = datasets.load(name)
-    if name in ("iris", "penguins"):
-        assert data.target.name == "species"
+    if name in TARGETS:
+        assert data.target.name == TARGETS[name]
         assert data.target.index.equals(data.frame.index)
-        assert data.labels["species"].equals(data.target)
+        assert data.labels[TARGETS[name]].equals(data.target)
     else:
         assert data.target is None
         assert data.labels is None
@@ -159,3 +164,16 @@ def test_importing_the_module_does_not_import_pandas():
         "assert ('pandas' in sys.modules) == before"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_thyroid_patients_are_counted_and_measured_as_in_the_repository():
+    """The repository's description: 150, 35 and 30 patients; PMLB prints the same summary."""
+    data = datasets.thyroid()
+    assert dict(data.target.value_counts()) == {
+        "normal": 150,
+        "hyperthyroid": 35,
+        "hypothyroid": 30,
+    }
+    assert data.frame.min().tolist() == [65, 0.5, 0.2, 0.1, -0.7]
+    assert data.frame.max().tolist() == [144, 25.3, 10, 56.4, 56.3]
+    np.testing.assert_allclose(data.frame.mean(), [109.595, 9.805, 2.050, 2.880, 4.199], atol=6e-4)

@@ -1,0 +1,24 @@
+"""Chains from over-dispersed starts agree on the number of clusters, with the default settings.
+
+On both data sets R's telescope 0.2 changes K+ a handful of times in 20,000 sweeps.
+"""
+
+import arviz as az
+import pytest
+
+import bayesgmm as bg
+
+MOST_SWEEPS = 20_000
+LARGEST_R_HAT = 1.01
+SMALLEST_ESS = 400
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["iris", "thyroid"])
+def test_chains_agree_on_the_number_of_clusters(name):
+    x = bg.datasets.load(name).frame
+    engine = bg.Gibbs(n_chains=4, progress=False)
+    assert engine.n_draws * engine.thinning(len(x)) <= MOST_SWEEPS
+    n_clusters = bg.fit(x, bg.MixtureSpec(), engine=engine, seed=0).n_clusters.astype(float)
+    assert az.rhat(n_clusters) < LARGEST_R_HAT
+    assert az.ess(n_clusters) > SMALLEST_ESS
