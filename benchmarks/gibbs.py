@@ -132,13 +132,15 @@ def print_unknown(is_quick: bool) -> None:
 
 def print_process(is_quick: bool) -> None:
     """Dirichlet process: rates on galaxies and on many rows."""
-    print("effective draws of K+ per second, DirichletProcess(1), 4 chains")
+    print("effective draws of K+ per second, DirichletProcess(1)")
     print(RATES)
     n_runs = 2 if is_quick else 5
     weights, x = bg.DirichletProcess(1.0), bg.datasets.load("galaxies").frame.to_numpy()
     spec = bg.MixtureSpec(weights=weights, prior=bg.NormalInverseWishart(scale=x.var() / 4))
-    engine = sampler(4, *((500, 2_000) if is_quick else (1_000, 10_000)))
-    print_rates("galaxies", warm_fits(x, spec, engine, n_runs), "1000")
+    for n_chains in (4, 16):
+        engine = sampler(n_chains, *((500, 2_000) if is_quick else (1_000, 10_000)))
+        fits = warm_fits(x, spec, engine, n_runs)
+        print_rates(f"galaxies, {n_chains} chains", fits, "1000")
     many, spec = clusters(10_000, 2, 5, 4), bg.MixtureSpec(weights=weights)
     engine = sampler(4, *((500, 500) if is_quick else (500, 2_000)))
     print_rates("10,000 rows, 5 clusters", warm_fits(many, spec, engine, n_runs), "50")

@@ -29,9 +29,10 @@ from ..numerics.rows import Rows
 from .moves import Moved, Tally, split_merge
 
 SLICE = 128
-# Moves per sweep: many where a pass over the rows costs little; among more rows, where they are accepted
-# more and more rarely, one, and beyond in every second sweep; some while chains settle.
-MANY_MOVES = 8
+# Moves per sweep: where a pass over the rows costs little, two and one more per column, since in more
+# columns fewer are accepted; among more rows one, and beyond in every third sweep; some while chains
+# settle.
+MOST_MOVES = 8
 FEW_ROWS = 2_000
 MANY_ROWS = 20_000
 SETTLING_MOVES = 3
@@ -172,9 +173,10 @@ def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
             )
 
         n_rows = problem.rows.weights.sum()
-        rarely = jnp.where(n_rows < MANY_ROWS, 1, state.n_done % 2)
+        n_columns = problem.rows.values.shape[1]
+        rarely = jnp.where(n_rows < MANY_ROWS, 1, state.n_done % 3 == 0)
         n_moves = jnp.where(settles, SETTLING_MOVES, rarely)
-        n_moves = jnp.where(n_rows <= FEW_ROWS, MANY_MOVES, n_moves)
+        n_moves = jnp.where(n_rows <= FEW_ROWS, min(2 + n_columns, MOST_MOVES), n_moves)
         return jax.lax.fori_loop(0, n_moves, step, unmoved(problem, state))
     return unmoved(problem, state)
 

@@ -16,7 +16,7 @@ from textbook import assert_three_parts
 import bayesgmm as bg
 from bayesgmm.engines import gibbs
 from bayesgmm.engines.memory import require_memory
-from bayesgmm.engines.sweep import MANY_MOVES, SLICE
+from bayesgmm.engines.sweep import MOST_MOVES, SLICE
 from bayesgmm.model.resolved import resolve
 
 # One shape throughout, so that each program is compiled once.
@@ -94,7 +94,7 @@ def test_moves_are_counted(run):
         proposed, accepted = stats[f"{kind}_proposed"], stats[f"{kind}_accepted"]
         assert proposed.any()
         assert (accepted <= proposed).all()
-    assert (stats["split_proposed"] + stats["merge_proposed"] <= MANY_MOVES).all()
+    assert (stats["split_proposed"] + stats["merge_proposed"] <= MOST_MOVES).all()
 
 
 def test_absent_components_have_no_weight_and_no_rows(run):
