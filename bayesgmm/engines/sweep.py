@@ -29,7 +29,7 @@ from ..numerics.rows import Rows
 from .moves import Moved, Tally, split_merge
 
 SLICE = 128
-# Moves per sweep: where a pass over the rows costs little, two and one more per column, since in more
+# Moves per sweep: where a pass over the rows costs little, one and two more per column, since in more
 # columns fewer are accepted; among more rows one, and beyond in every third sweep; some while chains
 # settle.
 MOST_MOVES = 8
@@ -176,7 +176,7 @@ def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
         n_columns = problem.rows.values.shape[1]
         rarely = jnp.where(n_rows < MANY_ROWS, 1, state.n_done % 3 == 0)
         n_moves = jnp.where(settles, SETTLING_MOVES, rarely)
-        n_moves = jnp.where(n_rows <= FEW_ROWS, min(2 + n_columns, MOST_MOVES), n_moves)
+        n_moves = jnp.where(n_rows <= FEW_ROWS, min(1 + 2 * n_columns, MOST_MOVES), n_moves)
         return jax.lax.fori_loop(0, n_moves, step, unmoved(problem, state))
     return unmoved(problem, state)
 
