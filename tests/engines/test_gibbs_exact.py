@@ -90,17 +90,17 @@ QUICK = [
     Case("spherical", "dynamic-fixed", True, 2, 5, 2500, "independent"),
 ]
 REST = [
-    *(Case(*one, True, 2, 6, 3000) for one in itertools.product(FAMILIES, WEIGHTS)),
+    *(Case(*one, True, 2, 6, 6000) for one in itertools.product(FAMILIES, WEIGHTS)),
     *(
         Case(FAMILIES[i % 4], weights, False, 1 + i % 2, 6, 12000)
         for i, weights in enumerate(WEIGHTS)
     ),
     *(
-        Case(family, "static", has_moves, 1, 6, 5000 if has_moves else 8000, "independent")
+        Case(family, "static", has_moves, 1, 6, 8000, "independent")
         for family in FAMILIES
         for has_moves in (False, True)
     ),
-    Case("diag", "process", True, 2, 6, 5000, "independent"),
+    Case("diag", "process", True, 2, 6, 8000, "independent"),
 ]
 
 

@@ -1,6 +1,6 @@
 """The conjugate priors: Bayes' theorem, sequential prediction, integrals, modes and draws."""
 
-from functools import cache
+from functools import cache, partial
 
 import jax
 import numpy as np
@@ -165,12 +165,13 @@ def test_no_neighbour_of_the_mode_is_denser(structure):
     slopes = jax.grad(density, argnums=(0, 1))(means, covariance)
     for leaf in jax.tree.leaves(slopes):
         assert_close(leaf, np.zeros(leaf.shape), atol=1e-9)
+
+    def disturbed(leaf, size):
+        return leaf * (1 + size * case.rng.normal(size=leaf.shape))
+
     for size in (0.01, 0.1):
         for _ in range(20):
-            factors = jax.tree.map(
-                lambda leaf: leaf * (1 + size * case.rng.normal(size=leaf.shape)),  # noqa: B023
-                covariance,
-            )
+            factors = jax.tree.map(partial(disturbed, size=size), covariance)
             assert density(means + size * case.rng.normal(size=means.shape), factors) < best
 
 
