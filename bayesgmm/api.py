@@ -15,6 +15,7 @@ from .engines.gibbs import Gibbs
 from .model.resolved import Model, resolve
 from .model.spec import MixtureSpec
 from .numerics.precision import in_float64
+from .numerics.programs import make_room
 from .result import Fit, Provenance
 
 VERSIONED = ("bayesgmm", "jax", "numpyro", "numpy")
@@ -63,6 +64,7 @@ def fit(
     model = resolve(spec, data)
     engine = default_engine(spec) if engine is None else engine
     begun = time.perf_counter()
+    make_room()
     result = engine.run(jax.random.key(check_seed(seed)), model, data)
     return replace(result, provenance=stamp(seed, time.perf_counter() - begun))
 

@@ -1,8 +1,8 @@
 """The posterior by a blocked Gibbs sampler over partitions, for K known and unknown.
 
-Chains run side by side, in one compiled program per team (``teams``). The number of components is drawn along
-(``MixtureOfFiniteMixtures``), components without rows come from the prior, and split-merge moves
-change many labels at once; see ``sweep`` and ``moves``.
+Chains run side by side, in one compiled program per team (``teams``). The number of components is
+drawn along (``MixtureOfFiniteMixtures``), components without rows come from the prior, and
+split-merge moves change many labels at once; see ``sweep`` and ``moves``.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,10 @@
 r"""Random streams for long compiled loops: JAX's threefry numbers, computed in one kernel.
 
-On a CPU ``jax.random`` rolls the 20 rounds of Threefry-2x32 into a loop of some thirty kernel calls,
-which is most of the time of a sweep over a hundred rows. Here the rounds are spelled out, in one kernel;
-barriers keep XLA from repeating them wherever the numbers are used. The numbers are those of ``jax.random.key(seed)``.
-(Salmon, Moraes, Dror & Shaw 2011, Parallel random numbers: as easy as 1, 2, 3.)
+On a CPU ``jax.random`` rolls the 20 rounds of Threefry-2x32 into a loop of some thirty kernel
+calls, which is most of the time of a sweep over a hundred rows. Here the rounds are spelled out, in
+one kernel; barriers keep XLA from repeating them wherever the numbers are used. The numbers are
+those of ``jax.random.key(seed)``. (Salmon, Moraes, Dror & Shaw 2011, Parallel random numbers: as easy
+as 1, 2, 3.)
 """
 
 import math
