@@ -14,7 +14,7 @@ from .families import Family
 from .priors import IndependentNormalWishart, NormalInverseWishart
 from .weights import is_random
 
-DEFAULT_MEAN_PRECISION = 0.01
+DEFAULT_MEAN_PRECISION = 0.001
 # Frühwirth-Schnatter, Malsiner-Walli & Grün (2021): c0 = 2.5 + (D - 1) / 2, g0 = 0.5 + (D - 1) / 2,
 # G0 = 100 g0 / c0 diag(range^-2); here degrees of freedom 2 c0 and Wishart(2 g0, rate G0).
 MORE_DEGREES = 2.0
@@ -170,7 +170,7 @@ def check_prior(numbers: dict[str, np.ndarray], family: Family, n_columns: int, 
     if "mean_precision" in numbers and not is_number_above(numbers["mean_precision"], 0):
         raise ValueError(
             f"Expected {owner}.mean_precision > 0, got {numbers['mean_precision']}. "
-            "It counts rows: 0.01 is weak, 1 is strong."
+            "It counts rows: 0.001 is weak, 1 is strong."
         )
     if not is_number_above(numbers["degrees_of_freedom"], bound):
         raise ValueError(

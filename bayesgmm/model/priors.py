@@ -16,7 +16,7 @@ class NormalInverseWishart:
 
     Attributes:
         mean: (D,), in the data's units; by default the mid-range of each column.
-        mean_precision: number of rows the prior mean is worth, > 0; by default 0.01.
+        mean_precision: number of rows the prior mean is worth, > 0; by default 0.001.
         degrees_of_freedom: > D - 1 (diagonal and spherical: > 0); by default D + 4 (5) with a
             random scale, D + 2 (3) with a fixed one, whose scale is then the mean covariance.
         scale: in squared units of the data: (D, D), or (D,) for its diagonal, or a number; or a

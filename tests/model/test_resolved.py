@@ -41,7 +41,7 @@ def test_default_numbers_follow_from_location_and_range(x, structure):
     numbers = model_of(x, structure).prior_in_data_units
     ranges = np.ptp(x, axis=0)
     assert_close(numbers["mean"], (x.min(0) + x.max(0)) / 2)
-    assert_close(numbers["mean_precision"], 0.01)
+    assert_close(numbers["mean_precision"], 0.001)
     if structure.name in ("full", "tied"):
         assert_close(numbers["degrees_of_freedom"], D + 4)
         assert_close(numbers["scale_degrees_of_freedom"], D)
@@ -65,7 +65,7 @@ def test_engine_units_are_centred_and_divided_by_one_scale(x, structure):
     assert_close(prior.mean, (numbers["mean"] - x.mean(0)) / s)
     assert_close(model.scale_prior.rate, numbers["scale_rate"] * s**2)
     assert_close(prior.scale, model.scale_prior.mean())
-    assert_close(prior.mean_precision, 0.01)
+    assert_close(prior.mean_precision, 0.001)
     assert_close(prior.degrees_of_freedom, numbers["degrees_of_freedom"])
     leaves = jax.tree.leaves((prior, model.scale_prior))
     assert all(isinstance(leaf, np.ndarray) for leaf in leaves)
