@@ -34,7 +34,8 @@ from .starts import seed_of
 from .sweep import SLICE, Draw, Problem, Schedule, State, Static, run_slice
 from .teams import Slice, Team, advance_teams, divided, joined
 
-MOVES = ("split_merge",)
+MOVES = ("split_merge", "birth_death")
+DEFAULT_MOVES = ("split_merge",)
 STARTS = ("overdispersed",)
 MOST_THINNING = 16
 THINNED_ROWS = 40_000
@@ -51,7 +52,9 @@ class Gibbs:
         thin: sweeps per kept draw; by default 16 up to 2,500 rows, fewer the more rows, and 1 from
             40,000 rows: sweeps over few rows cost little, and few-row posteriors of K+ are wide.
         start: "overdispersed": one chain from a single cluster, one from many, the rest between.
-        moves: further moves beside the blocked updates: "split_merge", or none.
+        moves: further moves beside the blocked updates, any of "split_merge" and "birth_death", or
+            none. Births and deaths help where small clusters come and go beside large ones among
+            thousands of rows: K+ then mixes some three times as fast, for less than twice the time.
         memory: GiB that the draws may take; what would not fit is refused before any work.
         progress: whether to show a progress bar.
 
@@ -64,7 +67,7 @@ class Gibbs:
     n_draws: int = 1000
     thin: int | None = None
     start: str = "overdispersed"
-    moves: Sequence[str] = MOVES
+    moves: Sequence[str] = DEFAULT_MOVES
     progress: bool = True
     memory: float = 8.0
 
@@ -114,7 +117,9 @@ class Gibbs:
         for chains in divided(self.n_chains):
             part = Problem(*fixed, Schedule(*schedule), jnp.asarray(chains))
             teams.append(Team(part, first_state(model.family, part, mixtures, key_start)))
-        draws, interrupted = self.sample(Static(model.family, bool(self.moves)), teams)
+        draws, interrupted = self.sample(
+            Static(model.family, *(move in self.moves for move in MOVES)), teams
+        )
         return build_fit(self, model, data, draws, key_labels, interrupted)
 
     def thinning(self, n_rows: int) -> int:
@@ -213,7 +218,7 @@ def build_fit(
         scaled=draws.mixture,
         log_likelihood=draws.log_likelihood - to_data_units,
         status=status_of(engine, model, draws, interrupted),
-        sample_stats=dict(draws.tally._asdict()),
+        sample_stats=dict(draws.tally._asdict()) | {"birth_death_accepted": draws.births},
         counts=draws.counts.astype(np.int64),
         concentration=draws.concentration if has_hyperprior else None,
         scale=None if model.scale_prior is None else draws.scale,

@@ -8,6 +8,7 @@ with a split-merge step before it)
     alpha            from p(alpha | C, K), where it is random
     Sigma, S, mu     from their conditionals, components without rows from the prior
     w                from p(w | C, K, alpha)
+    w, mu, Sigma     births and deaths of components; labels summed out
     z                from p(z | w, mu, Sigma), one row at a time
 
 and records the parameters together with the labels just drawn from them.
@@ -26,16 +27,29 @@ from ..model.families.base import Family
 from ..model.mixture import Mixture, Statistics
 from ..model.weights import PartitionPrior, is_random
 from ..numerics.rows import Rows
+from .birth_death import birth_death
 from .moves import Moved, Tally, split_merge
 
 SLICE = 128
-# Moves per sweep: where a pass over the rows costs little, one and two more per column, since in more
-# columns fewer are accepted; among more rows one, and beyond in every third sweep; some while chains
-# settle.
+
+
+class Series(NamedTuple):
+    """A number of births and deaths, and in which sweeps: every so many."""
+
+    n_moves: int
+    every: int
+
+
+# Split-merge moves: where a pass over the rows costs little, one and two more per column in every
+# sweep, since in more columns fewer are accepted; among more rows one, and beyond in every third
+# sweep; some while chains settle. Births and deaths begin with a pass with all components, so that
+# they come in series.
+FEW_ROWS, MANY_ROWS = 2_000, 20_000
 MOST_MOVES = 8
-FEW_ROWS = 2_000
-MANY_ROWS = 20_000
 SETTLING_MOVES = 3
+FEW, SOME, MANY = Series(2, 1), Series(16, 2), Series(8, 32)
+# Keys of births and deaths are folded out of those of the weights by this number.
+KEY_OF_BIRTHS = 1
 CONCENTRATION_STEPS = 2
 # Random-walk steps of log alpha: from fine to coarse, so that no scale needs tuning.
 LOG_STEP = (-2.0, 1.0)
@@ -46,6 +60,7 @@ class Static(NamedTuple):
 
     family: Family
     split_merge: bool
+    birth_death: bool
 
 
 class Schedule(NamedTuple):
@@ -107,6 +122,7 @@ class Draw(NamedTuple):
     counts: Array
     log_likelihood: Array
     tally: Tally
+    births: Array
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
@@ -140,6 +156,10 @@ def sweep(static: Static, problem: Problem, state: State) -> tuple[State, Draw]:
         keys[:, 4], counts, concentration, n_components
     )
     mixture = Mixture(barrier(log_weights), drawn.means, drawn.covariance)
+    mixture, births = births_and_deaths(
+        static, problem, state, keys[:, 4], concentration, drawn.scale, mixture
+    )
+    drawn = Drawn(mixture.means, mixture.covariance, drawn.scale)
     of_labels = label_keys(problem, state.n_done)
     labelling = allocate(of_labels, static.family, mixture, problem.rows)
     draw = Draw(
@@ -150,6 +170,7 @@ def sweep(static: Static, problem: Problem, state: State) -> tuple[State, Draw]:
         labelling.statistics.counts,
         labelling.log_likelihood,
         moved.tally,
+        births,
     )
     new = State(state.n_done + 1, labelling.labels, labelling.statistics, drawn, concentration)
     return new, draw
@@ -179,6 +200,43 @@ def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
         n_moves = jnp.where(n_rows <= FEW_ROWS, min(1 + 2 * n_columns, MOST_MOVES), n_moves)
         return jax.lax.fori_loop(0, n_moves, step, unmoved(problem, state))
     return unmoved(problem, state)
+
+
+def births_and_deaths(
+    static: Static,
+    problem: Problem,
+    state: State,
+    keys: Array,
+    concentration: Array,
+    scale: Array,
+    mixture: Mixture,
+) -> tuple[Mixture, Array]:
+    """Run births and deaths, if that was asked for."""
+    none = jnp.zeros(concentration.shape, jnp.int32)
+    if not static.birth_death or mixture.log_weights.shape[-1] == 1:
+        return mixture, none
+
+    def some(mixture: Mixture) -> tuple[Mixture, Array]:
+        return birth_death(
+            jax.vmap(lambda key: jax.random.fold_in(key, KEY_OF_BIRTHS))(keys),
+            n_moves,
+            static.family,
+            problem.components,
+            problem.partition,
+            problem.rows,
+            concentration,
+            scale,
+            mixture,
+        )
+
+    n_rows = problem.rows.weights.sum()
+
+    def pick(few: int, some: int, many: int) -> Array:
+        return jnp.where(n_rows <= FEW_ROWS, few, jnp.where(n_rows <= MANY_ROWS, some, many))
+
+    n_moves, every = (pick(*values) for values in zip(FEW, SOME, MANY, strict=True))
+    n_moves = jnp.where(state.n_done % every == 0, n_moves, 0)
+    return jax.lax.cond(n_moves > 0, some, lambda mixture: (mixture, none), mixture)
 
 
 def unmoved(problem: Problem, state: State) -> Moved:

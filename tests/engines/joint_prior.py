@@ -25,6 +25,7 @@ class Case(NamedTuple):
     components: str
     has_moves: bool
     n_columns: int = 2
+    has_births: bool = False
 
 
 class Point(NamedTuple):

@@ -95,6 +95,7 @@ def test_moves_are_counted(run):
         assert proposed.any()
         assert (accepted <= proposed).all()
     assert (stats["split_proposed"] + stats["merge_proposed"] <= MOST_MOVES).all()
+    assert not stats["birth_death_accepted"].any()
 
 
 def test_absent_components_have_no_weight_and_no_rows(run):
@@ -310,6 +311,7 @@ def test_settings_outside_their_domain_are_refused(settings):
 def test_moves_may_come_as_any_sequence():
     assert bg.Gibbs(moves=["split_merge"]) == bg.Gibbs()
     assert bg.Gibbs(moves=[]).moves == ()
+    assert bg.Gibbs(moves=["birth_death"]).moves == ("birth_death",)
 
 
 def test_model_without_priors_is_refused_before_any_work():

@@ -1,6 +1,6 @@
 """The partition sampler against the posterior over all partitions of a few rows.
 
-A case is a covariance family, a weight prior, with or without split-merge moves. Partitions, K+, K,
+A case is a covariance family, a weight prior, and the moves beside the blocked updates. Partitions, K+, K,
 the concentration and the predictive density come from enumeration; how far the draws may be from
 them follows from the spread between chains, which are independent.
 """
@@ -24,6 +24,7 @@ FAMILIES = tuple(one.name for one in tb.STRUCTURES)
 N_CHAINS = 32
 MAX_COMPONENTS = 10
 MOVES = ("split_merge",)
+BIRTHS = ("birth_death",)
 LARGEST_DISTANCE = 0.02
 NEW_ROW = np.array([1.9, 0.6])
 
@@ -79,6 +80,7 @@ class Case(NamedTuple):
     n_rows: int
     n_draws: int
     components: str = "conjugate"
+    has_births: bool = False
 
 
 # One of everything, within a minute; the rest is slow.
@@ -88,6 +90,7 @@ QUICK = [
     Case("spherical", "sparse-gamma", False, 2, 5, 2500),
     Case("tied", "static", True, 1, 5, 1500),
     Case("spherical", "dynamic-fixed", True, 2, 5, 2500, "independent"),
+    Case("full", "process-gamma", False, 2, 5, 5000, has_births=True),
 ]
 REST = [
     *(Case(*one, True, 2, 6, 6000) for one in itertools.product(FAMILIES, WEIGHTS)),
@@ -101,11 +104,19 @@ REST = [
         for has_moves in (False, True)
     ),
     Case("diag", "process", True, 2, 6, 8000, "independent"),
+    *(
+        Case(FAMILIES[(i + 1) % 4], weights, False, 2 - i % 2, 6, 16000, has_births=True)
+        for i, weights in enumerate(WEIGHTS)
+    ),
+    *(
+        Case(family, "dynamic-fixed", False, n_columns, 6, 16000, "independent", has_births=True)
+        for family, n_columns in zip(FAMILIES, (1, 1, 2, 2), strict=True)
+    ),
 ]
 
 
 def name_of(case):
-    moves = "moves" if case.has_moves else "plain"
+    moves = "moves" if case.has_moves else "births" if case.has_births else "plain"
     return f"{case.family}-{case.weights}-{moves}-{case.n_columns}-{case.components}"
 
 
@@ -158,7 +169,7 @@ def numbers_of(case):
 
 def draws_of(case):
     x = ROWS[: case.n_rows, : case.n_columns]
-    moves = MOVES if case.has_moves else ()
+    moves = MOVES * case.has_moves + BIRTHS * case.has_births
     spec = spec_of(case.family, case.weights, case.n_columns, case.components)
     return x, sample(x, spec, moves=moves, n_draws=case.n_draws)
 

@@ -47,7 +47,7 @@ FALSE_ALARMS = 1e-3
 
 def simulate(case, start, seed):
     """Run the successive-conditional simulator from R points; return the R points it ends at."""
-    static = Static(FAMILIES[case.family], case.has_moves)
+    static = Static(FAMILIES[case.family], case.has_moves, case.has_births)
     partition = WEIGHTS[case.weights].prior.resolve()
     with jax.enable_x64(True), quick_compilation():
         partition = partition.partition_prior(WEIGHTS[case.weights].max_components)
@@ -223,7 +223,15 @@ QUICK = [
     Case("tied", "process", "independent", True, 1),
     Case("diag", "static", "fixed", False),
 ]
-SLOW = [one for one in cases() if one not in QUICK]
+# Births and deaths alone, in every family and with every kind of weights.
+BIRTHS = [
+    Case("full", "dynamic", "random", False, 2, True),
+    Case("tied", "sparse", "independent", False, 1, True),
+    Case("diag", "process", "fixed", False, 2, True),
+    Case("spherical", "static", "random", False, 2, True),
+    Case("full", "dirichlet", "independent", False, 1, True),
+]
+SLOW = [*(one for one in cases() if one not in QUICK), *BIRTHS]
 SEEDS = {case: seed for seed, case in enumerate([*QUICK, *SLOW])}
 # Two scores of each of the functions in each of the cases, two sides.
 N_COMPARISONS = 2 * 15 * len(SEEDS)
@@ -231,7 +239,7 @@ LARGEST_DISTANCE = stats.norm.isf(FALSE_ALARMS / (2 * N_COMPARISONS))
 
 
 def name_of(case):
-    moves = "moves" if case.has_moves else "plain"
+    moves = "moves" if case.has_moves else "births" if case.has_births else "plain"
     return f"{case.family}-{case.weights}-{case.components}-{moves}-{case.n_columns}"
 
 

@@ -16,9 +16,20 @@ SMALLEST_ESS = 400
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["iris", "thyroid"])
 def test_chains_agree_on_the_number_of_clusters(name):
-    x = bg.datasets.load(name).frame
+    # A prior mean worth 0.01 rows leaves K+ uncertain; under the default K+ of thyroid is certain.
+    x, prior = bg.datasets.load(name).frame, bg.NormalInverseWishart(mean_precision=0.01)
     engine = bg.Gibbs(n_chains=4, progress=False)
     assert engine.n_draws * engine.thinning(len(x)) <= MOST_SWEEPS
-    n_clusters = bg.fit(x, bg.MixtureSpec(), engine=engine, seed=0).n_clusters.astype(float)
+    fit = bg.fit(x, bg.MixtureSpec(prior=prior), engine=engine, seed=0)
+    n_clusters = fit.n_clusters.astype(float)
     assert az.rhat(n_clusters) < LARGEST_R_HAT
     assert az.ess(n_clusters) > SMALLEST_ESS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", bg.datasets.names())
+def test_the_default_fit_passes_its_checks(name):
+    x = bg.datasets.load(name).frame.select_dtypes("number")
+    fit = bg.fit(x, engine=bg.Gibbs(progress=False))
+    table = bg.diagnose(fit)
+    assert table["passed"].all(), table[~table["passed"]]

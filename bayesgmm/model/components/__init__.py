@@ -4,7 +4,7 @@ from typing import Any
 
 from ..families.base import Family
 from .conjugate import ConjugateComponents
-from .drawn import Components, Drawn
+from .drawn import Components, Drawn, log_of_component
 from .independent import IndependentComponents, IndependentPrior
 from .scale import GammaScale, WishartScale
 
@@ -17,6 +17,7 @@ __all__ = [
     "IndependentPrior",
     "WishartScale",
     "components_of",
+    "log_of_component",
 ]
 
 

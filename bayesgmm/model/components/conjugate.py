@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from ..mixture import Statistics, Tied
-from .drawn import Drawn
+from .drawn import Drawn, log_of_component
 from .scale import GammaScale, WishartScale, best_scale
 
 
@@ -67,6 +67,14 @@ class ConjugateComponents(NamedTuple):
 
     def propose(self, key: Array, statistics: Statistics, scale: Array) -> None:
         """Return None: the evidence needs no covariances."""
+
+    def conjugate(self, scale: Array) -> Any:
+        """Return the prior at a scale."""
+        return self.given(scale)
+
+    def log_component(self, scale: Array, means: Array, covariance: Any) -> Array:
+        """Return the log density of one component, ()."""
+        return log_of_component(self.given(scale), means, covariance)
 
     def fit(self, statistics: Statistics, scale: Array) -> tuple[Array, Any]:
         """Return the posterior mode."""

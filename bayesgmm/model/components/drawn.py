@@ -4,7 +4,7 @@ from typing import Any, NamedTuple, Protocol
 
 from jax import Array
 
-from ..mixture import Statistics
+from ..mixture import Statistics, Tied
 
 
 class Drawn(NamedTuple):
@@ -22,7 +22,15 @@ class Drawn(NamedTuple):
 
 
 class Components(Protocol):
-    """The prior of means and covariances, hyperparameters included."""
+    """The prior of means and covariances, hyperparameters included.
+
+    Attributes:
+        prior: the prior at a fixed scale.
+    """
+
+    @property
+    def prior(self) -> Any:
+        """See the class."""
 
     def first_scale(self) -> Array:
         """Return where chains start."""
@@ -41,6 +49,12 @@ class Components(Protocol):
     def propose(self, key: Array, statistics: Statistics, scale: Array) -> Any:
         """Draw covariances for ``log_evidence``; a closed form needs none and returns None."""
 
+    def conjugate(self, scale: Array) -> Any:
+        """Return a conjugate prior for proposals."""
+
+    def log_component(self, scale: Array, means: Array, covariance: Any) -> Array:
+        """Return the prior log density of one component (1, ...); tied: of its mean, ()."""
+
     def fit(self, statistics: Statistics, scale: Array) -> tuple[Array, Any]:
         """Return typical means (K, D) and covariances given the rows of each component."""
 
@@ -53,3 +67,11 @@ class Components(Protocol):
 
     def log_density(self, means: Array, covariance: Any) -> Array:
         """Return the joint log density at the scale of highest density, ()."""
+
+
+def log_of_component(record: Any, means: Array, covariance: Any) -> Array:
+    """Return the log density of one component under a conjugate record; tied: of its mean, ()."""
+    log_density = record.log_density(means, covariance)
+    if isinstance(covariance, Tied):
+        log_density -= record.log_covariance_density(covariance)
+    return log_density

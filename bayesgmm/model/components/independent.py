@@ -200,6 +200,19 @@ class IndependentComponents:
         raw = posterior.draw_raw(key, statistics.counts.shape)
         return posterior.covariance_from_raw(raw)
 
+    def conjugate(self, scale: Array) -> Any:
+        """Return a weak conjugate prior in place of this one."""
+        return self.prior.base.with_scale(scale)
+
+    def log_component(self, scale: Array, means: Array, covariance: Any) -> Array:
+        """Return the log density of one component, ()."""
+        noise = self.prior.noise_from_means(means, covariance)
+        constant = noise.shape[-1] / 2 * jnp.log(2 * jnp.pi) + half_log_det(self.prior.mean_chol)
+        of_mean = -constant - (noise**2).sum() / 2
+        if isinstance(covariance, Tied):
+            return of_mean
+        return of_mean + self.conjugate(scale).log_covariance_density(covariance)
+
     def fit(self, statistics: Statistics, scale: Array) -> tuple[Array, Any]:
         """Return the mode under a weak conjugate prior in place of this one."""
         return self.prior.base.with_scale(scale).update(statistics).mode()

@@ -149,6 +149,9 @@ class Family(Protocol):
     def matrices(self, mixture: Mixture) -> Array:
         """Return dense covariance matrices, (..., K, D, D)."""
 
+    def covariances(self, mixture: Mixture) -> Array:
+        """Return the covariances in the shape of the scatter: what a row adds to it on average."""
+
     def from_matrices(self, matrices: Any) -> Any:
         """Return the covariance record of dense matrices: (..., K, D, D), for tied (..., D, D)."""
 

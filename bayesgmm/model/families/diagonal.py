@@ -205,6 +205,10 @@ class DiagonalFamily:
         variances = mixture.covariance.scales**2
         return variances[..., None] * jnp.eye(variances.shape[-1], dtype=variances.dtype)
 
+    def covariances(self, mixture: Mixture) -> Array:
+        """Return the variances, (..., K, D)."""
+        return mixture.covariance.scales**2
+
     def from_matrices(self, matrices: Any) -> Diagonal:
         """Keep the diagonals of (..., K, D, D)."""
         return Diagonal(jnp.sqrt(jnp.diagonal(jnp.asarray(matrices), axis1=-2, axis2=-1)))

@@ -213,6 +213,10 @@ class FullFamily:
         """Return chol chol^T, (..., K, D, D)."""
         return jnp.einsum("...ij,...kj->...ik", mixture.covariance.chol, mixture.covariance.chol)
 
+    def covariances(self, mixture: Mixture) -> Array:
+        """Return chol chol^T, (..., K, D, D)."""
+        return self.matrices(mixture)
+
     def from_matrices(self, matrices: Any) -> Full:
         """Factorise (..., K, D, D)."""
         return Full(jnp.linalg.cholesky(jnp.asarray(matrices)))

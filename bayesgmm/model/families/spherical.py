@@ -202,6 +202,10 @@ class SphericalFamily:
         variances = mixture.covariance.scales[..., None, None] ** 2
         return variances * jnp.eye(mixture.means.shape[-1], dtype=variances.dtype)
 
+    def covariances(self, mixture: Mixture) -> Array:
+        """Return the variances summed over columns, (..., K)."""
+        return mixture.means.shape[-1] * mixture.covariance.scales**2
+
     def from_matrices(self, matrices: Any) -> Spherical:
         """Average the diagonals of (..., K, D, D)."""
         diagonals = jnp.diagonal(jnp.asarray(matrices), axis1=-2, axis2=-1)

@@ -216,6 +216,10 @@ class TiedFamily:
         dense = jnp.einsum("...ij,...kj->...ik", chol, chol)[..., None, :, :]
         return jnp.broadcast_to(dense, (*mixture.means.shape, mixture.means.shape[-1]))
 
+    def covariances(self, mixture: Mixture) -> Array:
+        """Return chol chol^T for every component, (..., K, D, D)."""
+        return self.matrices(mixture)
+
     def from_matrices(self, matrices: Any) -> Tied:
         """Factorise (..., D, D)."""
         return Tied(jnp.linalg.cholesky(jnp.asarray(matrices)))

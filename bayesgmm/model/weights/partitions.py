@@ -53,6 +53,9 @@ class PartitionPrior(Protocol):
     ) -> Array:
         """Draw log weights given the partition, (..., K); absent components have -inf."""
 
+    def per_component(self, concentration: ArrayLike, n_components: Array) -> Array:
+        """Return the Dirichlet parameter of one of K components; zero for a process, (...)."""
+
 
 def log_partition(prior: PartitionPrior, counts: Array, concentration: ArrayLike) -> Array:
     """Return log p(C | alpha), K summed out, (...)."""
@@ -85,6 +88,11 @@ class FinitePartition(NamedTuple):
         """Draw from Dirichlet(alpha + n_k)."""
         del n_components
         return log_dirichlet(key, counts + jnp.asarray(concentration)[..., None])
+
+    def per_component(self, concentration: ArrayLike, n_components: Array) -> Array:
+        """Return alpha."""
+        del n_components
+        return jnp.asarray(concentration)
 
 
 class ProcessPartition(NamedTuple):
@@ -130,6 +138,11 @@ class ProcessPartition(NamedTuple):
         is_last = order == order[..., -1:]
         taken = jnp.where(is_last, 0.0, jnp.log(-jnp.expm1(log_left)))
         return jnp.where(filled, log_weights, log_rest + before + taken)
+
+    def per_component(self, concentration: ArrayLike, n_components: Array) -> Array:
+        """Return zero, the limit of infinitely many components."""
+        del n_components
+        return jnp.zeros_like(jnp.asarray(concentration))
 
 
 class StaticMixturePartition(NamedTuple):
@@ -196,6 +209,11 @@ class DynamicMixturePartition(StaticMixturePartition):
         of_sizes = log_sizes(counts[..., None, :], alpha / values)
         terms = self.log_prior + of_slots - of_rows + of_sizes
         return jnp.where(possible >= n_filled, terms, -jnp.inf)
+
+
+def log_beta_of_log(log_weight: Array, one: Array, other: Array) -> Array:
+    """Return the log density of log w for w ~ beta(one, other), up to a constant, (...)."""
+    return one * log_weight + (other - 1) * jnp.log(-jnp.expm1(log_weight))
 
 
 def log_finite(counts: Array, concentration: Array, n_components: Array) -> Array:

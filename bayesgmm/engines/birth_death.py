@@ -1,0 +1,354 @@
+r"""Births and deaths: a component without rows becomes part of a cluster or the reverse.
+
+Split-merge moves judge one division of the rows, of which a small cluster has a great many. Here the
+labels are summed out, as in Richardson & Green (1997, JRSSB 59, 731-792) but for K, which stays.
+Given K, the concentration and the hyperparameters,
+
+    p(w, theta | rows)  ~  p(w) prod_k p(theta_k)  prod_i sum_k w_k N(x_i | theta_k).
+
+*Birth*: of the m components that weigh LEAST to AWAY rows one is picked, j, and a partner k with
+probability w_k / (1 - w_j). With t = w_j + w_k and h rows, h drawn beforehand,
+
+    log w_j' ~ uniform on (log LEAST / N, log t / 2)
+    theta_j' ~ p(theta | h rows with the moments of k),
+    w_k' = t - w_j',   theta_k' such that j and k together have the moments k had.
+
+*Death* is the reverse: j is picked with probability g(w_j) / sum_k g(w_k), k takes weight and moments
+of both, and j has a weight of LEAST to AWAY rows and parameters from the prior.
+
+A birth is accepted by the ratio of
+
+    L'/L  p(w') / p(w)  p(theta_k') p(theta_j') / p(theta_k)  r^-d  (probability of j and k, new over old)
+
+over the densities of the proposals, a death by its inverse: r = w_k' / t, and r^d is the Jacobian of
+the d moments of k (means and second moments of j stay).
+
+Of a Dirichlet(a, ..., a) over the weights there remains w_j^(a - 1) w_k^(a - 1). The same holds with
+a = 0 for two atoms of a Dirichlet process, whose intensity is alpha^2 (1 - t)^(alpha - 1) / (w_j w_k)
+(by Palm's formula; Sethuraman 1994, Statistica Sinica 4, 639-650).
+
+A pass over the rows with all components is followed by moves that cost one with four each.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from ..model.allocation import barrier
+from ..model.components import Components, log_of_component
+from ..model.families.base import Family
+from ..model.mixture import Mixture, Statistics, Tied
+from ..model.weights import PartitionPrior
+from ..numerics.rows import Rows
+from .densities import densities_of, exchange
+
+# Weights in rows: the least of a component that is moved, the most of one without rows.
+LEAST_ROWS, AWAY_ROWS = 0.3, 3.0
+# Components that weigh more are picked less often.
+LIGHT_ROWS = 10.0
+# Values of h, the first with probability WIDE: small components scatter over a cluster and beyond,
+# large ones resemble it.
+FEWEST_LIKE, MOST_LIKE, WIDE = 0.1, 10.0, 0.7
+
+# Components that go and come: see ``Proposal.pairs``.
+SIGNS = (-1.0, 1.0, -1.0, 1.0)
+
+
+class Place(NamedTuple):
+    """Where the moves have led.
+
+    Attributes:
+        mixture: (B, K, ...).
+        relative: see ``Densities``.
+        accepted: number of accepted moves, (B,).
+    """
+
+    mixture: Mixture
+    relative: Array
+    accepted: Array
+
+
+class Proposal(NamedTuple):
+    """A move of one chain.
+
+    Attributes:
+        is_birth: or a death, ().
+        slot: component j, ().
+        partner: component k, ().
+        possible: whether there are two such components, ().
+        pairs: j before and after, then k before and after, (4, ...).
+        n_like: h, (1,).
+    """
+
+    is_birth: Array
+    slot: Array
+    partner: Array
+    possible: Array
+    pairs: Mixture
+    n_like: Array
+
+
+class Laws(NamedTuple):
+    """What the moves of one chain go by.
+
+    Attributes:
+        components: the prior of the components.
+        scale: scale of the covariances' prior.
+        alpha: Dirichlet parameter of a component, ().
+        n_rows: ().
+    """
+
+    components: Components
+    scale: Array
+    alpha: Array
+    n_rows: Array
+
+
+def birth_death(
+    keys: Array,
+    n_times: Array,
+    family: Family,
+    components: Components,
+    partition: PartitionPrior,
+    rows: Rows,
+    concentration: Array,
+    scale: Array,
+    mixture: Mixture,
+) -> tuple[Mixture, Array]:
+    """Propose ``n_times`` births or deaths in each of B chains.
+
+    Args:
+        keys: one key per chain, (B,).
+        n_times: moves to propose, ().
+        family: the covariance family.
+        components: the prior of the components.
+        partition: the prior of partitions.
+        rows: the rows.
+        concentration: (B,).
+        scale: scale of the covariances' prior, (B, ...).
+        mixture: (B, K, ...).
+
+    Returns:
+        The mixture, and how many moves were accepted, (B,).
+    """
+    n_present = jnp.isfinite(mixture.log_weights).sum(-1)
+    alpha = jax.vmap(partition.per_component)(concentration, n_present)
+    laws = Laws(components, scale, alpha, rows.weights.sum())
+    axes = Laws._make([None, 0, 0, None])
+    propose = jax.vmap(partial(propose_one, family), (0, axes, 0))
+    settle = jax.vmap(partial(settle_one, family), (0, axes, 0, 0, 0))
+    densities = barrier(densities_of(family, mixture, rows))
+
+    def step(i: Array, place: Place) -> Place:
+        both = jax.vmap(lambda key: jax.random.split(jax.random.fold_in(key, i)))(keys)
+        proposal = barrier(propose(both[:, 0], laws, place.mixture))
+        now = densities._replace(relative=place.relative)
+        log_ratio, factor = barrier(exchange(family, proposal.pairs, SIGNS, rows, now))
+        accepted, moved = barrier(settle(both[:, 1], laws, proposal, log_ratio, place.mixture))
+        relative = jnp.where(accepted[:, None], place.relative * factor, place.relative)
+        return Place(moved, relative, place.accepted + accepted)
+
+    none = jnp.zeros(concentration.shape, jnp.int32)
+    place = jax.lax.fori_loop(0, n_times, step, Place(mixture, densities.relative, none))
+    return place.mixture, place.accepted
+
+
+# Proposing ---------------------------------------------------------------------------------------
+
+
+def propose_one(family: Family, key: Array, laws: Laws, mixture: Mixture) -> Proposal:
+    """Propose a birth or a death in one chain."""
+    key_few, key_covariance, key_mean = jax.random.split(key, 3)
+    kind, slot_at, partner_at, weight_at, like_at = jax.random.uniform(
+        key_few, (5,), mixture.means.dtype
+    )
+    is_birth = kind < 0.5
+    weights = jnp.exp(mixture.log_weights)
+    chances = jnp.where(
+        is_birth,
+        chances_of(weights, laws.n_rows, of_birth=True),
+        chances_of(weights, laws.n_rows, of_birth=False),
+    )
+    slot = pick_one(slot_at, chances)
+    others = jnp.where(jnp.arange(weights.size) == slot, 0.0, weights)
+    partner = pick_one(partner_at, others)
+    one, other = component_of(mixture, slot), component_of(mixture, partner)
+    log_total = jnp.logaddexp(one.log_weights, other.log_weights)
+    least, most = weight_range(laws.n_rows, log_total, is_birth)
+    log_weight = least + weight_at * (most - least)
+    log_left = log_total + jnp.log(-jnp.expm1(log_weight - log_total))
+    n_like = jnp.where(like_at < WIDE, FEWEST_LIKE, MOST_LIKE)[None]
+    near = record_near(family, laws, n_like, other)
+    away = laws.components.conjugate(laws.scale)
+    noise = jax.random.normal(key_mean, one.means.shape, one.means.dtype)
+    covariance = one.covariance
+    if not isinstance(covariance, Tied):
+        drawn = (
+            law.covariance_from_raw(law.draw_raw(key_covariance, (1,))) for law in (near, away)
+        )
+        covariance = jax.tree.map(partial(jnp.where, is_birth), *drawn)
+    means = jnp.where(
+        is_birth,
+        near.means_from_noise(noise, covariance),
+        laws.components.prior.means_from_noise(noise, covariance),
+    )
+    new = Mixture(log_weight, means, covariance)
+    born = moved_moments(family, other._replace(log_weights=log_total), new, -1.0)
+    merged = moved_moments(family, other, one, 1.0)
+    parameters = jax.tree.map(partial(jnp.where, is_birth), born, merged)
+    pairs = joined(one, new, other, Mixture(log_left, *parameters))
+    possible = (chances.sum() > 0) & (others.sum() > 0) & (least < most)[0]
+    return Proposal(is_birth, slot, partner, possible, pairs, n_like)
+
+
+def chances_of(weights: Array, n_rows: Array, *, of_birth: bool) -> Array:
+    """Return the probabilities, up to a factor, that a component is picked for a move, (K,)."""
+    in_rows = weights * n_rows
+    if of_birth:
+        return ((in_rows >= LEAST_ROWS) & (in_rows <= AWAY_ROWS)).astype(weights.dtype)
+    return jnp.where(in_rows >= LEAST_ROWS, (in_rows + LIGHT_ROWS) ** -0.5, 0.0)
+
+
+def pick_one(uniform: Array, chances: Array) -> Array:
+    """Pick one of K by their chances, ()."""
+    cumulative = jnp.cumsum(chances)
+    return (uniform * cumulative[-1] >= cumulative[:-1]).sum()
+
+
+def weight_range(n_rows: Array, log_total: Array, is_birth: Array) -> tuple[Array, Array]:
+    """Return between what the log weight of j lies after a birth or a death."""
+    half = log_total - jnp.log(2.0)
+    most = jnp.where(is_birth, half, jnp.minimum(jnp.log(AWAY_ROWS / n_rows), half))
+    return jnp.broadcast_to(jnp.log(LEAST_ROWS / n_rows), most.shape), most
+
+
+def record_near(family: Family, laws: Laws, n_like: Array, partner: Mixture) -> Any:
+    """Return the posterior given ``n_like`` rows with the moments of a partner."""
+    scatter = family.covariances(partner)
+    grown = n_like.reshape(-1, *[1] * (scatter.ndim - 1))
+    like = Statistics(n_like, partner.means, grown * scatter)
+    return laws.components.conjugate(laws.scale).update(like)
+
+
+def moved_moments(family: Family, one: Mixture, other: Mixture, sign: float) -> tuple[Array, Any]:
+    """Return means and covariance of two components together, or of one without the other."""
+    first, second = (statistics_of(family, part) for part in (one, other))
+    moments = family.combine(
+        first, jax.tree.map(lambda leaf: sign * leaf, second)._replace(means=second.means)
+    )
+    if isinstance(one.covariance, Tied):
+        return moments.means, one.covariance
+    return moments.means, family.maximise(moments, 0.0)
+
+
+def statistics_of(family: Family, component: Mixture) -> Statistics:
+    """Return weight and moments of a component as those of rows, (1, ...)."""
+    weight = jnp.exp(component.log_weights)
+    scatter = family.covariances(component)
+    return Statistics(
+        weight, component.means, weight.reshape(-1, *[1] * (scatter.ndim - 1)) * scatter
+    )
+
+
+# Settling ----------------------------------------------------------------------------------------
+
+
+def settle_one(
+    family: Family, key: Array, laws: Laws, proposal: Proposal, log_ratio: Array, mixture: Mixture
+) -> tuple[Array, Mixture]:
+    """Accept or reject the move of one chain; return the decision and the mixture."""
+    moved = replaced(mixture, proposal)
+    states = jax.tree.map(lambda *leaves: jnp.stack(leaves), mixture, moved)
+    order = jnp.where(proposal.is_birth, jnp.array([0, 1]), jnp.array([1, 0]))
+    without, with_it = (jax.tree.map(lambda leaf, i=i: leaf[i], states) for i in order)
+    gain = log_birth(family, laws, proposal, without, with_it)
+    log_ratio += jnp.where(proposal.is_birth, gain, -gain)
+    accepted = proposal.possible & (jnp.log(jax.random.uniform(key, (), gain.dtype)) < log_ratio)
+    return accepted, jax.tree.map(lambda new, old: jnp.where(accepted, new, old), moved, mixture)
+
+
+def log_birth(
+    family: Family, laws: Laws, proposal: Proposal, without: Mixture, with_it: Mixture
+) -> Array:
+    """Return the log acceptance ratio of a birth without the likelihood, ()."""
+    components, n_rows = laws.components, laws.n_rows
+    slot, partner = proposal.slot, proposal.partner
+    away, born = (component_of(one, slot) for one in (without, with_it))
+    before, after = (component_of(one, partner) for one in (without, with_it))
+    log_total = jnp.logaddexp(away.log_weights, before.log_weights)
+
+    weights_without = laws.alpha * away.log_weights + (laws.alpha - 1) * before.log_weights
+    weights_with = laws.alpha * born.log_weights + (laws.alpha - 1) * after.log_weights
+    gain = weights_with - weights_without
+    gain += log_pick(with_it, proposal, n_rows, of_birth=False)
+    gain -= log_pick(without, proposal, n_rows, of_birth=True)
+    gain += log_range(n_rows, away.log_weights, log_total, jnp.array(False))
+    gain -= log_range(n_rows, born.log_weights, log_total, jnp.array(True))
+    # Parameters: theta_j of a death comes from its prior, which cancels.
+    near = record_near(family, laws, proposal.n_like, before)
+    gain += components.log_component(laws.scale, born.means, born.covariance)
+    gain -= log_of_component(near, born.means, born.covariance)
+    gain += components.log_component(laws.scale, after.means, after.covariance)
+    gain -= components.log_component(laws.scale, before.means, before.covariance)
+    size = before.means.shape[-1]
+    if not isinstance(before.covariance, Tied):
+        size += family.n_covariance_parameters(1, size)
+    return (gain - size * (after.log_weights - log_total))[0]
+
+
+def log_pick(mixture: Mixture, proposal: Proposal, n_rows: Array, *, of_birth: bool) -> Array:
+    """Return the log probability that a move picks its two components."""
+    log_weights = mixture.log_weights
+    chances = chances_of(jnp.exp(log_weights), n_rows, of_birth=of_birth)
+    of_slot = jnp.log(chances[proposal.slot] / chances.sum())
+    log_others = jnp.log(-jnp.expm1(log_weights[proposal.slot]))
+    return of_slot + log_weights[proposal.partner] - log_others
+
+
+def log_range(n_rows: Array, log_weight: Array, log_total: Array, is_birth: Array) -> Array:
+    """Return the log density of a log weight under the proposal."""
+    least, most = weight_range(n_rows, log_total, is_birth)
+    inside = (log_weight >= least) & (log_weight <= most)
+    return jnp.where(inside, -jnp.log(most - least), -jnp.inf)
+
+
+# Components --------------------------------------------------------------------------------------
+
+
+def component_of(mixture: Mixture, slot: Any) -> Mixture:
+    """Return one component, (1, ...)."""
+    covariance = mixture.covariance
+    if not isinstance(covariance, Tied):
+        covariance = jax.tree.map(lambda leaf: leaf[slot][None], covariance)
+    return Mixture(mixture.log_weights[slot][None], mixture.means[slot][None], covariance)
+
+
+def joined(*ones: Mixture) -> Mixture:
+    """Lay components side by side."""
+    covariance = ones[0].covariance
+    if not isinstance(covariance, Tied):
+        covariance = jax.tree.map(
+            lambda *parts: jnp.concatenate(parts), *(one.covariance for one in ones)
+        )
+    log_weights = jnp.concatenate([one.log_weights for one in ones])
+    return Mixture(log_weights, jnp.concatenate([one.means for one in ones]), covariance)
+
+
+def replaced(mixture: Mixture, proposal: Proposal) -> Mixture:
+    """Return the mixture with both components changed."""
+    pairs, slots = proposal.pairs, jnp.arange(mixture.log_weights.size)
+
+    def put(leaf: Array, new: Array) -> Array:
+        is_slot, is_partner = (
+            (slots == place).reshape(-1, *[1] * (leaf.ndim - 1))
+            for place in (proposal.slot, proposal.partner)
+        )
+        return jnp.where(is_slot, new[1], jnp.where(is_partner, new[3], leaf))
+
+    if isinstance(mixture.covariance, Tied):
+        log_weights = put(mixture.log_weights, pairs.log_weights)
+        return Mixture(log_weights, put(mixture.means, pairs.means), mixture.covariance)
+    return jax.tree.map(put, mixture, pairs)
