@@ -32,6 +32,7 @@ from timing import fresh_output, seconds
 import bayesgmm as bg
 
 MAX_COMPONENTS = 30
+MOVES = ("split_merge", "birth_death")
 PUBLISHED = (0.061, 0.128, 0.182, 0.199, 0.160, 0.109, 0.071, 0.040)  # p(K = 3), ..., p(K = 10)
 FRESH = """
 import json
@@ -142,8 +143,9 @@ def print_process(is_quick: bool) -> None:
         fits = warm_fits(x, spec, engine, n_runs)
         print_rates(f"galaxies, {n_chains} chains", fits, "1000")
     many, spec = clusters(10_000, 2, 5, 4), bg.MixtureSpec(weights=weights)
-    engine = sampler(4, *((500, 500) if is_quick else (500, 2_000)))
-    print_rates("10,000 rows, 5 clusters", warm_fits(many, spec, engine, n_runs), "50")
+    for label, moves in (("split-merge", ("split_merge",)), ("births too", MOVES)):
+        engine = sampler(4, *((500, 500) if is_quick else (500, 4_000)), moves=moves)
+        print_rates(f"10,000 rows, {label}", warm_fits(many, spec, engine, n_runs), "50")
 
 
 def by_hand(prior: bg.NormalInverseWishart, K: int, x: jax.Array) -> None:

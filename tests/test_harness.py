@@ -14,6 +14,16 @@ ENGINES = {
     ),
 }
 FAMILIES = ("full", "tied", "diag", "spherical")
+# Every model of NUTS is compiled for half a minute: one is enough for every day.
+CASES = [
+    pytest.param(
+        *(engine, family),
+        marks=pytest.mark.slow if engine == "nuts" and family != "full" else [],
+        id=f"{engine}-{family}",
+    )
+    for engine in ENGINES
+    for family in FAMILIES
+]
 
 
 def two_blobs(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -23,8 +33,7 @@ def two_blobs(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return random.normal(size=(80, 2)) + 10.0 * labels[:, None], labels
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("engine", "family"), CASES)
 def test_fit_diagnose_predict_save_load(engine: str, family: str, tmp_path) -> None:
     rows, truth = two_blobs(1)
     settings, spec = ENGINES[engine]

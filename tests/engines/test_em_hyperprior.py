@@ -80,10 +80,19 @@ def spec_of(name, kind):
     return bg.MixtureSpec(K, covariance=name, weights=bg.Dirichlet(2.0), prior=prior)
 
 
-CASES = [(one, kind) for one in tb.STRUCTURES for kind in ("conjugate", "independent")]
+QUICK = {("full", "conjugate"), ("tied", "independent"), ("diag", "conjugate")}
+CASES = [
+    pytest.param(
+        *(one, kind),
+        marks=[] if (one.name, kind) in QUICK else pytest.mark.slow,
+        id=f"{one.name}-{kind}",
+    )
+    for one in tb.STRUCTURES
+    for kind in ("conjugate", "independent")
+]
 
 
-@pytest.mark.parametrize(("structure", "kind"), CASES, ids=lambda one: getattr(one, "name", one))
+@pytest.mark.parametrize(("structure", "kind"), CASES)
 def test_density_climbs_to_a_maximum(structure, kind):
     x, name = draw_rows(), structure.name
     spec = spec_of(name, kind)

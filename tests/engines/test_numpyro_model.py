@@ -287,6 +287,7 @@ def regression_data():
     return z, 2.5 * z + 50 + rng.normal(size=30)
 
 
+@pytest.mark.slow
 def test_larger_model_samples_with_the_users_own_nuts(x):
     z, y = regression_data()
     model = partial(with_regression, numpyro_model(MixtureSpec(2), x), z, y)
