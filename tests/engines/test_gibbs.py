@@ -273,9 +273,9 @@ def assert_same_posterior(ours, theirs, n_standard_errors=4):
 )
 def test_nuts_has_the_same_posterior(covariance, settings):
     x = draw_rows(1)
-    spec = bg.MixtureSpec(
-        covariance=covariance, prior=bg.NormalInverseWishart(scale=20.0), **settings
-    )
+    # Under a weaker mean NUTS takes empty components too far away: its own chains disagree on K+.
+    prior = bg.NormalInverseWishart(mean_precision=0.01, scale=20.0)
+    spec = bg.MixtureSpec(covariance=covariance, prior=prior, **settings)
     ours = sample(x, spec, bg.Gibbs(n_warmup=500, n_draws=5000, thin=1, progress=False))
     # A random concentration makes the weights' density a funnel, which longer steps do not enter.
     target = 0.99 if settings.get("weights") == bg.SparseDirichlet() else 0.8
