@@ -54,7 +54,7 @@ class Gibbs:
         start: "overdispersed": one chain from a single cluster, one from many, the rest between.
         moves: further moves beside the blocked updates, any of "split_merge" and "birth_death", or
             none. Births and deaths help where small clusters come and go beside large ones among
-            thousands of rows: K+ then mixes some three times as fast, for less than twice the time.
+            thousands of rows: K+ then mostly mixes two to three times as fast per second.
         memory: GiB that the draws may take; what would not fit is refused before any work.
         progress: whether to show a progress bar.
 

@@ -70,7 +70,7 @@ def test_an_exchange_compares_two_mixtures(name):
         if name == "tied":
             other = other._replace(covariance=before.covariance)
         slots = jnp.array([1, 3])
-        # The second chain's components change places with those of the first mixture.
+        # Two components of the other mixture take the places and, crosswise, the weights.
         new = part_of(name, other, slots)._replace(
             log_weights=before.log_weights[:, slots][:, ::-1]
         )

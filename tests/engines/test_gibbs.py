@@ -273,7 +273,8 @@ def assert_same_posterior(ours, theirs, n_standard_errors=4):
 )
 def test_nuts_has_the_same_posterior(covariance, settings):
     x = draw_rows(1)
-    # Under a weaker mean NUTS takes empty components too far away: its own chains disagree on K+.
+    # Under a weaker mean an empty component rarely finds the rows, and NUTS's own chains disagree:
+    # 0.295 to 0.333 for the mean of a weight, where plain and split-merge sweeps both give 0.323.
     prior = bg.NormalInverseWishart(mean_precision=0.01, scale=20.0)
     spec = bg.MixtureSpec(covariance=covariance, prior=prior, **settings)
     ours = sample(x, spec, bg.Gibbs(n_warmup=500, n_draws=5000, thin=1, progress=False))

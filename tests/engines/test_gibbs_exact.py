@@ -1,8 +1,8 @@
 """The partition sampler against the posterior over all partitions of a few rows.
 
-A case is a covariance family, a weight prior, and the moves beside the blocked updates. Partitions, K+, K,
-the concentration and the predictive density come from enumeration; how far the draws may be from
-them follows from the spread between chains, which are independent.
+A case is a covariance family, a weight prior, and the moves beside the blocked updates. Partitions,
+K+, K, the concentration and the predictive density come from enumeration; how far the draws may be
+from them follows from the spread between chains, which are independent.
 """
 
 import itertools

@@ -211,11 +211,6 @@ class DynamicMixturePartition(StaticMixturePartition):
         return jnp.where(possible >= n_filled, terms, -jnp.inf)
 
 
-def log_beta_of_log(log_weight: Array, one: Array, other: Array) -> Array:
-    """Return the log density of log w for w ~ beta(one, other), up to a constant, (...)."""
-    return one * log_weight + (other - 1) * jnp.log(-jnp.expm1(log_weight))
-
-
 def log_finite(counts: Array, concentration: Array, n_components: Array) -> Array:
     """Return the finite form of the module's head, (...)."""
     n_empty = n_components - (counts > 0).sum(-1)
