@@ -131,21 +131,36 @@ def print_unknown(is_quick: bool) -> None:
         print(f"{label:>10} " + " ".join(f"{share:6.3f}" for share in row))
 
 
+def peers_prior(x: np.ndarray) -> bg.NormalInverseWishart:
+    """Return the conjugate prior that BNPmix takes by default: one row at the mean, E Sigma = cov."""
+    n_columns, covariance = x.shape[1], np.atleast_2d(np.cov(x.T))
+    # Its inverse gamma (2, variance) for one column is an inverse-Wishart (4, 2 variance).
+    scale = 2 * covariance if n_columns == 1 else covariance
+    degrees = 4.0 if n_columns == 1 else n_columns + 2.0
+    return bg.NormalInverseWishart(x.mean(0), 1.0, degrees, scale)
+
+
 def print_process(is_quick: bool) -> None:
     """Dirichlet process: rates on galaxies and on many rows."""
-    print("effective draws of K+ per second, DirichletProcess(1)")
+    print(
+        "effective draws of K+ per second, DirichletProcess(1); BNPmix's default prior, then ours"
+    )
     print(RATES)
     n_runs = 2 if is_quick else 5
     weights, x = bg.DirichletProcess(1.0), bg.datasets.load("galaxies").frame.to_numpy()
-    spec = bg.MixtureSpec(weights=weights, prior=bg.NormalInverseWishart(scale=x.var() / 4))
+    theirs = bg.MixtureSpec(weights=weights, prior=peers_prior(x))
+    ours = bg.MixtureSpec(weights=weights)
     for n_chains in (4, 16):
         engine = sampler(n_chains, *((500, 2_000) if is_quick else (1_000, 10_000)))
-        fits = warm_fits(x, spec, engine, n_runs)
-        print_rates(f"galaxies, {n_chains} chains", fits, "1000")
-    many, spec = clusters(10_000, 2, 5, 4), bg.MixtureSpec(weights=weights)
-    for label, moves in (("split-merge", ("split_merge",)), ("births too", MOVES)):
-        engine = sampler(4, *((500, 500) if is_quick else (500, 4_000)), moves=moves)
-        print_rates(f"10,000 rows, {label}", warm_fits(many, spec, engine, n_runs), "50")
+        for label, spec in (("galaxies", theirs), ("galaxies, ours", ours)):
+            fits = warm_fits(x, spec, engine, n_runs)
+            print_rates(f"{label}, {n_chains} chains", fits, "1000")
+    many = clusters(10_000, 2, 5, 4)
+    theirs = bg.MixtureSpec(weights=weights, prior=peers_prior(many))
+    for label, spec in (("10,000 rows", theirs), ("10,000, ours", ours)):
+        for name, moves in (("default", ("split_merge",)), ("births", MOVES)):
+            engine = sampler(4, *((500, 1_000) if is_quick else (500, 4_000)), moves=moves)
+            print_rates(f"{label}, {name}", warm_fits(many, spec, engine, n_runs), "50")
 
 
 def by_hand(prior: bg.NormalInverseWishart, K: int, x: jax.Array) -> None:

@@ -7,14 +7,14 @@ Given K, the concentration and the hyperparameters,
     p(w, theta | rows)  ~  p(w) prod_k p(theta_k)  prod_i sum_k w_k N(x_i | theta_k).
 
 *Birth*: of the m components that weigh LEAST to AWAY rows one is picked, j, and a partner k with
-probability w_k / (1 - w_j). With t = w_j + w_k and h rows, h drawn beforehand,
+probability w_k / (1 - w_j). With t = w_j + w_k,
 
     log w_j' ~ uniform on (log LEAST / N, log t / 2)
-    theta_j' ~ p(theta | h rows with the moments of k),
+    theta_j' ~ WIDE p(theta) + (1 - WIDE) q(theta | k, h),   h = (N w_j'^2 / t)^(1/3) rows,
     w_k' = t - w_j',   theta_k' such that j and k together have the moments k had.
 
-*Death* is the reverse: j is picked with probability g(w_j) / sum_k g(w_k), k takes weight and moments
-of both, and j has a weight of LEAST to AWAY rows and parameters from the prior.
+*Death* is the reverse: j is picked with probability g(w_j) / sum_k g(w_k), a k near it takes weight and
+moments of both, and j has a weight of LEAST to AWAY rows and parameters from the prior.
 
 A birth is accepted by the ratio of
 
@@ -27,7 +27,7 @@ Of a Dirichlet(a, ..., a) over the weights there remains w_j^(a - 1) w_k^(a - 1)
 a = 0 for two atoms of a Dirichlet process, whose intensity is alpha^2 (1 - t)^(alpha - 1) / (w_j w_k)
 (by Palm's formula; Sethuraman 1994, Statistica Sinica 4, 639-650).
 
-A pass over the rows with all components is followed by moves that cost one with four each.
+After a pass over the rows with all components each move costs one with the two that change.
 """
 
 from functools import partial
@@ -36,6 +36,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.scipy.special import logsumexp
 
 from ..model.allocation import barrier
 from ..model.components import Components, log_of_component
@@ -43,18 +44,15 @@ from ..model.families.base import Family
 from ..model.mixture import Mixture, Statistics, Tied
 from ..model.weights import PartitionPrior
 from ..numerics.rows import Rows
-from .densities import densities_of, exchange
+from .densities import Densities, densities_of, exchange, settled
 
 # Weights in rows: the least of a component that is moved, the most of one without rows.
 LEAST_ROWS, AWAY_ROWS = 0.3, 3.0
 # Components that weigh more are picked less often.
 LIGHT_ROWS = 10.0
-# Values of h, the first with probability WIDE: small components scatter over a cluster and beyond,
-# large ones resemble it.
-FEWEST_LIKE, MOST_LIKE, WIDE = 0.1, 10.0, 0.7
-
-# Components that go and come: see ``Proposal.pairs``.
-SIGNS = (-1.0, 1.0, -1.0, 1.0)
+# Probability that parameters of a birth come from the prior, and the least and the most of h.
+WIDE = 0.5
+FEWEST_LIKE, MOST_LIKE = 0.2, 20.0
 
 
 class Place(NamedTuple):
@@ -62,12 +60,12 @@ class Place(NamedTuple):
 
     Attributes:
         mixture: (B, K, ...).
-        relative: see ``Densities``.
+        densities: of the rows under it.
         accepted: number of accepted moves, (B,).
     """
 
     mixture: Mixture
-    relative: Array
+    densities: Densities
     accepted: Array
 
 
@@ -78,17 +76,15 @@ class Proposal(NamedTuple):
         is_birth: or a death, ().
         slot: component j, ().
         partner: component k, ().
-        possible: whether there are two such components, ().
-        pairs: j before and after, then k before and after, (4, ...).
-        n_like: h, (1,).
+        possible: whether there is a range for the weight of j, ().
+        pair: j and k after the move, (2, ...).
     """
 
     is_birth: Array
     slot: Array
     partner: Array
     possible: Array
-    pairs: Mixture
-    n_like: Array
+    pair: Mixture
 
 
 class Laws(NamedTuple):
@@ -117,7 +113,7 @@ def birth_death(
     concentration: Array,
     scale: Array,
     mixture: Mixture,
-) -> tuple[Mixture, Array]:
+) -> Place:
     """Propose ``n_times`` births or deaths in each of B chains.
 
     Args:
@@ -130,9 +126,6 @@ def birth_death(
         concentration: (B,).
         scale: scale of the covariances' prior, (B, ...).
         mixture: (B, K, ...).
-
-    Returns:
-        The mixture, and how many moves were accepted, (B,).
     """
     n_present = jnp.isfinite(mixture.log_weights).sum(-1)
     alpha = jax.vmap(partition.per_component)(concentration, n_present)
@@ -140,20 +133,21 @@ def birth_death(
     axes = Laws._make([None, 0, 0, None])
     propose = jax.vmap(partial(propose_one, family), (0, axes, 0))
     settle = jax.vmap(partial(settle_one, family), (0, axes, 0, 0, 0))
-    densities = barrier(densities_of(family, mixture, rows))
 
     def step(i: Array, place: Place) -> Place:
         both = jax.vmap(lambda key: jax.random.split(jax.random.fold_in(key, i)))(keys)
         proposal = barrier(propose(both[:, 0], laws, place.mixture))
-        now = densities._replace(relative=place.relative)
-        log_ratio, factor = barrier(exchange(family, proposal.pairs, SIGNS, rows, now))
-        accepted, moved = barrier(settle(both[:, 1], laws, proposal, log_ratio, place.mixture))
-        relative = jnp.where(accepted[:, None], place.relative * factor, place.relative)
-        return Place(moved, relative, place.accepted + accepted)
+        slots = jnp.stack([proposal.slot, proposal.partner], axis=1)
+        exchanged = barrier(exchange(family, proposal.pair, slots, rows, place.densities))
+        accepted, moved = barrier(
+            settle(both[:, 1], laws, proposal, exchanged.log_ratio, place.mixture)
+        )
+        densities = settled(accepted, slots, exchanged, place.densities)
+        return Place(moved, densities, place.accepted + accepted)
 
     none = jnp.zeros(concentration.shape, jnp.int32)
-    place = jax.lax.fori_loop(0, n_times, step, Place(mixture, densities.relative, none))
-    return place.mixture, place.accepted
+    start = Place(mixture, densities_of(family, mixture, rows), none)
+    return jax.lax.fori_loop(0, n_times, step, barrier(start))
 
 
 # Proposing ---------------------------------------------------------------------------------------
@@ -162,36 +156,31 @@ def birth_death(
 def propose_one(family: Family, key: Array, laws: Laws, mixture: Mixture) -> Proposal:
     """Propose a birth or a death in one chain."""
     key_few, key_covariance, key_mean = jax.random.split(key, 3)
-    kind, slot_at, partner_at, weight_at, like_at = jax.random.uniform(
+    which, slot_at, partner_at, weight_at, wide_at = jax.random.uniform(
         key_few, (5,), mixture.means.dtype
     )
-    is_birth = kind < 0.5
-    weights = jnp.exp(mixture.log_weights)
-    chances = jnp.where(
-        is_birth,
-        chances_of(weights, laws.n_rows, of_birth=True),
-        chances_of(weights, laws.n_rows, of_birth=False),
+    is_birth = which < 0.5
+    of_birth, of_death = (chances_of(mixture, laws.n_rows, of_birth=kind) for kind in (True, False))
+    slot = pick_one(slot_at, jnp.where(is_birth, of_birth, of_death))
+    of_birth, of_death = (
+        log_partners(family, mixture, slot, of_birth=kind) for kind in (True, False)
     )
-    slot = pick_one(slot_at, chances)
-    others = jnp.where(jnp.arange(weights.size) == slot, 0.0, weights)
-    partner = pick_one(partner_at, others)
+    partner = pick_one(partner_at, jnp.exp(jnp.where(is_birth, of_birth, of_death)))
     one, other = component_of(mixture, slot), component_of(mixture, partner)
     log_total = jnp.logaddexp(one.log_weights, other.log_weights)
     least, most = weight_range(laws.n_rows, log_total, is_birth)
     log_weight = least + weight_at * (most - least)
     log_left = log_total + jnp.log(-jnp.expm1(log_weight - log_total))
-    n_like = jnp.where(like_at < WIDE, FEWEST_LIKE, MOST_LIKE)[None]
-    near = record_near(family, laws, n_like, other)
-    away = laws.components.conjugate(laws.scale)
+    is_near = is_birth & (wide_at >= WIDE)
+    near = record_near(family, laws, log_weight, log_total, other)
     noise = jax.random.normal(key_mean, one.means.shape, one.means.dtype)
     covariance = one.covariance
     if not isinstance(covariance, Tied):
-        drawn = (
-            law.covariance_from_raw(law.draw_raw(key_covariance, (1,))) for law in (near, away)
-        )
-        covariance = jax.tree.map(partial(jnp.where, is_birth), *drawn)
+        laws_of = (near, laws.components.conjugate(laws.scale))
+        drawn = (law.covariance_from_raw(law.draw_raw(key_covariance, (1,))) for law in laws_of)
+        covariance = jax.tree.map(partial(jnp.where, is_near), *drawn)
     means = jnp.where(
-        is_birth,
+        is_near,
         near.means_from_noise(noise, covariance),
         laws.components.prior.means_from_noise(noise, covariance),
     )
@@ -199,17 +188,33 @@ def propose_one(family: Family, key: Array, laws: Laws, mixture: Mixture) -> Pro
     born = moved_moments(family, other._replace(log_weights=log_total), new, -1.0)
     merged = moved_moments(family, other, one, 1.0)
     parameters = jax.tree.map(partial(jnp.where, is_birth), born, merged)
-    pairs = joined(one, new, other, Mixture(log_left, *parameters))
-    possible = (chances.sum() > 0) & (others.sum() > 0) & (least < most)[0]
-    return Proposal(is_birth, slot, partner, possible, pairs, n_like)
+    pair = joined(new, Mixture(log_left, *parameters))
+    return Proposal(is_birth, slot, partner, (least < most)[0], pair)
 
 
-def chances_of(weights: Array, n_rows: Array, *, of_birth: bool) -> Array:
+def chances_of(mixture: Mixture, n_rows: Array, *, of_birth: bool) -> Array:
     """Return the probabilities, up to a factor, that a component is picked for a move, (K,)."""
-    in_rows = weights * n_rows
+    in_rows = n_rows * jnp.exp(mixture.log_weights)
     if of_birth:
-        return ((in_rows >= LEAST_ROWS) & (in_rows <= AWAY_ROWS)).astype(weights.dtype)
+        return ((in_rows >= LEAST_ROWS) & (in_rows <= AWAY_ROWS)).astype(in_rows.dtype)
     return jnp.where(in_rows >= LEAST_ROWS, (in_rows + LIGHT_ROWS) ** -0.5, 0.0)
+
+
+def log_partners(family: Family, mixture: Mixture, slot: Array, *, of_birth: bool) -> Array:
+    """Return the log probabilities of the partners of a component, (K,).
+
+    A birth takes them by weight, a death by weight times exp(-d^2 / 2), with d^2 the sum over columns
+    of (difference of the means)^2 / (sum of the variances).
+    """
+    log_chances = jnp.where(
+        jnp.arange(mixture.log_weights.size) == slot, -jnp.inf, mixture.log_weights
+    )
+    if not of_birth:
+        of_one_row = Statistics(mixture.log_weights, mixture.means, family.covariances(mixture))
+        variances = family.column_scatter(of_one_row)
+        offsets = mixture.means - mixture.means[slot]
+        log_chances -= (offsets**2 / (variances + variances[slot])).sum(-1) / 2
+    return log_chances - logsumexp(log_chances)
 
 
 def pick_one(uniform: Array, chances: Array) -> Array:
@@ -225,12 +230,26 @@ def weight_range(n_rows: Array, log_total: Array, is_birth: Array) -> tuple[Arra
     return jnp.broadcast_to(jnp.log(LEAST_ROWS / n_rows), most.shape), most
 
 
-def record_near(family: Family, laws: Laws, n_like: Array, partner: Mixture) -> Any:
-    """Return the posterior given ``n_like`` rows with the moments of a partner."""
+def record_near(
+    family: Family, laws: Laws, log_weight: Array, log_total: Array, partner: Mixture
+) -> Any:
+    """Return q: parameters that resemble a partner's as those of h of its rows do.
+
+    With n of N rows moved, moments kept, a mean may be off by about (n^2 / N)^(-1/6) before the
+    likelihood tells, by third moments: as far as a mean of h = (n^2 / N)^(1/3) rows.
+    """
+    n_like = jnp.exp((2 * log_weight - log_total + jnp.log(laws.n_rows)) / 3)
+    n_like = jnp.clip(n_like, FEWEST_LIKE, MOST_LIKE)
     scatter = family.covariances(partner)
-    grown = n_like.reshape(-1, *[1] * (scatter.ndim - 1))
+    grown = (1 + n_like).reshape(-1, *[1] * (scatter.ndim - 1))
     like = Statistics(n_like, partner.means, grown * scatter)
-    return laws.components.conjugate(laws.scale).update(like)
+    prior = laws.components.conjugate(laws.scale)
+    flat = prior._replace(
+        mean_precision=jnp.zeros_like(prior.mean_precision),
+        degrees_of_freedom=family.default_degrees_of_freedom(partner.means.shape[-1]),
+        scale=jnp.zeros_like(prior.scale),
+    )
+    return flat.update(like)
 
 
 def moved_moments(family: Family, one: Mixture, other: Mixture, sign: float) -> tuple[Array, Any]:
@@ -266,7 +285,8 @@ def settle_one(
     without, with_it = (jax.tree.map(lambda leaf, i=i: leaf[i], states) for i in order)
     gain = log_birth(family, laws, proposal, without, with_it)
     log_ratio += jnp.where(proposal.is_birth, gain, -gain)
-    accepted = proposal.possible & (jnp.log(jax.random.uniform(key, (), gain.dtype)) < log_ratio)
+    level = jnp.log(jax.random.uniform(key, (), gain.dtype))
+    accepted = proposal.possible & (level < log_ratio) & jnp.isfinite(log_ratio)
     return accepted, jax.tree.map(lambda new, old: jnp.where(accepted, new, old), moved, mixture)
 
 
@@ -283,14 +303,15 @@ def log_birth(
     weights_without = laws.alpha * away.log_weights + (laws.alpha - 1) * before.log_weights
     weights_with = laws.alpha * born.log_weights + (laws.alpha - 1) * after.log_weights
     gain = weights_with - weights_without
-    gain += log_pick(with_it, proposal, n_rows, of_birth=False)
-    gain -= log_pick(without, proposal, n_rows, of_birth=True)
+    gain += log_pick(family, with_it, proposal, n_rows, of_birth=False)
+    gain -= log_pick(family, without, proposal, n_rows, of_birth=True)
     gain += log_range(n_rows, away.log_weights, log_total, jnp.array(False))
     gain -= log_range(n_rows, born.log_weights, log_total, jnp.array(True))
     # Parameters: theta_j of a death comes from its prior, which cancels.
-    near = record_near(family, laws, proposal.n_like, before)
-    gain += components.log_component(laws.scale, born.means, born.covariance)
-    gain -= log_of_component(near, born.means, born.covariance)
+    near = record_near(family, laws, born.log_weights, log_total, before)
+    of_prior = components.log_component(laws.scale, born.means, born.covariance)
+    of_near = log_of_component(near, born.means, born.covariance)
+    gain += of_prior - jnp.logaddexp(of_prior + jnp.log(WIDE), of_near + jnp.log(1 - WIDE))
     gain += components.log_component(laws.scale, after.means, after.covariance)
     gain -= components.log_component(laws.scale, before.means, before.covariance)
     size = before.means.shape[-1]
@@ -299,13 +320,14 @@ def log_birth(
     return (gain - size * (after.log_weights - log_total))[0]
 
 
-def log_pick(mixture: Mixture, proposal: Proposal, n_rows: Array, *, of_birth: bool) -> Array:
+def log_pick(
+    family: Family, mixture: Mixture, proposal: Proposal, n_rows: Array, *, of_birth: bool
+) -> Array:
     """Return the log probability that a move picks its two components."""
-    log_weights = mixture.log_weights
-    chances = chances_of(jnp.exp(log_weights), n_rows, of_birth=of_birth)
-    of_slot = jnp.log(chances[proposal.slot] / chances.sum())
-    log_others = jnp.log(-jnp.expm1(log_weights[proposal.slot]))
-    return of_slot + log_weights[proposal.partner] - log_others
+    slot, partner = proposal.slot, proposal.partner
+    chances = chances_of(mixture, n_rows, of_birth=of_birth)
+    log_others = log_partners(family, mixture, slot, of_birth=of_birth)
+    return jnp.log(chances[slot] / chances.sum()) + log_others[partner]
 
 
 def log_range(n_rows: Array, log_weight: Array, log_total: Array, is_birth: Array) -> Array:
@@ -339,16 +361,16 @@ def joined(*ones: Mixture) -> Mixture:
 
 def replaced(mixture: Mixture, proposal: Proposal) -> Mixture:
     """Return the mixture with both components changed."""
-    pairs, slots = proposal.pairs, jnp.arange(mixture.log_weights.size)
+    pair, slots = proposal.pair, jnp.arange(mixture.log_weights.size)
 
     def put(leaf: Array, new: Array) -> Array:
         is_slot, is_partner = (
             (slots == place).reshape(-1, *[1] * (leaf.ndim - 1))
             for place in (proposal.slot, proposal.partner)
         )
-        return jnp.where(is_slot, new[1], jnp.where(is_partner, new[3], leaf))
+        return jnp.where(is_slot, new[0], jnp.where(is_partner, new[1], leaf))
 
     if isinstance(mixture.covariance, Tied):
-        log_weights = put(mixture.log_weights, pairs.log_weights)
-        return Mixture(log_weights, put(mixture.means, pairs.means), mixture.covariance)
-    return jax.tree.map(put, mixture, pairs)
+        log_weights = put(mixture.log_weights, pair.log_weights)
+        return Mixture(log_weights, put(mixture.means, pair.means), mixture.covariance)
+    return jax.tree.map(put, mixture, pair)

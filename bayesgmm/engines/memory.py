@@ -20,25 +20,27 @@ def draw_bytes(model: Model, n_chains: int) -> int:
 
 
 def require_memory(
-    model: Model, n_chains: int, n_draws: int, n_buffered: int, limit: float
+    model: Model, n_chains: int, n_draws: int, n_buffered: int, n_kept_rows: int, limit: float
 ) -> None:
-    """Raise if the draws would take more than ``limit`` GiB.
+    """Raise if the draws, and densities of rows beside them, would take more than ``limit`` GiB.
 
     Args:
         model: the resolved model.
         n_chains: chains.
         n_draws: draws kept per chain.
         n_buffered: draws in the program's own buffer.
+        n_kept_rows: rows of which the program keeps the densities under all components.
         limit: GiB.
 
     Raises:
         ValueError: they would not fit; the message says what would.
     """
     each = draw_bytes(model, n_chains) / GIB
-    needed = each * (COPIES * n_draws + n_buffered)
+    beside = 8 * n_chains * model.n_components * n_kept_rows / GIB
+    needed = each * (COPIES * n_draws + n_buffered) + beside
     if needed <= limit:
         return
-    most_draws = int((limit / each - n_buffered) / COPIES)
+    most_draws = int(((limit - beside) / each - n_buffered) / COPIES)
     fewer = f"n_draws to {most_draws}" if most_draws > 0 else "n_draws"
     most = max(1, int(model.n_components * limit / needed))
     name = "max_components" if model.spec.is_auto else "n_components"

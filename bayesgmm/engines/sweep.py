@@ -21,13 +21,14 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ..model.allocation import allocate, barrier, draw_numbers
+from ..model.allocation import Allocation, allocate, barrier, draw_numbers
 from ..model.components import Components, Drawn
 from ..model.families.base import Family
 from ..model.mixture import Mixture, Statistics
 from ..model.weights import PartitionPrior, is_random
 from ..numerics.rows import Rows
 from .birth_death import birth_death
+from .densities import allocate_by
 from .moves import Moved, Tally, split_merge
 
 SLICE = 128
@@ -42,12 +43,12 @@ class Series(NamedTuple):
 
 # Split-merge moves: where a pass over the rows costs little, one and two more per column in every
 # sweep, since in more columns fewer are accepted; among more rows one, and beyond in every third
-# sweep; some while chains settle. Births and deaths begin with a pass with all components, so that
-# they come in series.
+# sweep, as beside births and deaths; some while chains settle. Births and deaths begin with a pass with
+# all components, and are the better for following each other, so that they come in series.
 FEW_ROWS, MANY_ROWS = 2_000, 20_000
 MOST_MOVES = 8
 SETTLING_MOVES = 3
-FEW, SOME, MANY = Series(2, 1), Series(16, 2), Series(8, 32)
+FEW, SOME, MANY = Series(2, 1), Series(8, 4), Series(8, 32)
 # Keys of births and deaths are folded out of those of the weights by this number.
 KEY_OF_BIRTHS = 1
 CONCENTRATION_STEPS = 2
@@ -156,12 +157,10 @@ def sweep(static: Static, problem: Problem, state: State) -> tuple[State, Draw]:
         keys[:, 4], counts, concentration, n_components
     )
     mixture = Mixture(barrier(log_weights), drawn.means, drawn.covariance)
-    mixture, births = births_and_deaths(
-        static, problem, state, keys[:, 4], concentration, drawn.scale, mixture
+    mixture, births, labelling = births_and_labels(
+        static, problem, state.n_done, keys[:, 4], concentration, drawn.scale, mixture
     )
     drawn = Drawn(mixture.means, mixture.covariance, drawn.scale)
-    of_labels = label_keys(problem, state.n_done)
-    labelling = allocate(of_labels, static.family, mixture, problem.rows)
     draw = Draw(
         mixture,
         drawn.scale,
@@ -195,48 +194,54 @@ def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
 
         n_rows = problem.rows.weights.sum()
         n_columns = problem.rows.values.shape[1]
-        rarely = jnp.where(n_rows < MANY_ROWS, 1, state.n_done % 3 == 0)
+        many_rows = FEW_ROWS if static.birth_death else MANY_ROWS
+        rarely = jnp.where(n_rows < many_rows, 1, state.n_done % 3 == 0)
         n_moves = jnp.where(settles, SETTLING_MOVES, rarely)
         n_moves = jnp.where(n_rows <= FEW_ROWS, min(1 + 2 * n_columns, MOST_MOVES), n_moves)
         return jax.lax.fori_loop(0, n_moves, step, unmoved(problem, state))
     return unmoved(problem, state)
 
 
-def births_and_deaths(
+def births_and_labels(
     static: Static,
     problem: Problem,
-    state: State,
+    n_done: Array,
     keys: Array,
     concentration: Array,
     scale: Array,
     mixture: Mixture,
-) -> tuple[Mixture, Array]:
-    """Run births and deaths, if that was asked for."""
-    none = jnp.zeros(concentration.shape, jnp.int32)
-    if not static.birth_death or mixture.log_weights.shape[-1] == 1:
-        return mixture, none
+) -> tuple[Mixture, Array, Allocation]:
+    """Run births and deaths, if that was asked for, and draw labels."""
+    of_labels, rows = label_keys(problem, n_done), problem.rows
 
-    def some(mixture: Mixture) -> tuple[Mixture, Array]:
-        return birth_death(
+    def without(mixture: Mixture) -> tuple[Mixture, Array, Allocation]:
+        none = jnp.zeros(concentration.shape, jnp.int32)
+        return mixture, none, allocate(of_labels, static.family, mixture, rows)
+
+    def with_births(mixture: Mixture) -> tuple[Mixture, Array, Allocation]:
+        mixture, densities, accepted = birth_death(
             jax.vmap(lambda key: jax.random.fold_in(key, KEY_OF_BIRTHS))(keys),
             n_moves,
             static.family,
             problem.components,
             problem.partition,
-            problem.rows,
+            rows,
             concentration,
             scale,
             mixture,
         )
+        labelling = allocate_by(of_labels, static.family, mixture, rows, densities)
+        return mixture, accepted, labelling
 
-    n_rows = problem.rows.weights.sum()
+    if not static.birth_death or mixture.log_weights.shape[-1] == 1:
+        return without(mixture)
+    n_rows = rows.weights.sum()
 
     def pick(few: int, some: int, many: int) -> Array:
         return jnp.where(n_rows <= FEW_ROWS, few, jnp.where(n_rows <= MANY_ROWS, some, many))
 
     n_moves, every = (pick(*values) for values in zip(FEW, SOME, MANY, strict=True))
-    n_moves = jnp.where(state.n_done % every == 0, n_moves, 0)
-    return jax.lax.cond(n_moves > 0, some, lambda mixture: (mixture, none), mixture)
+    return jax.lax.cond(n_done % every == 0, with_births, without, mixture)
 
 
 def unmoved(problem: Problem, state: State) -> Moved:

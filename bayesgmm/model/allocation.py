@@ -71,15 +71,20 @@ def _allocate(family: Family, keys: Array, mixtures: Mixture, rows: Rows) -> All
         features = family.features(rows.values)
         log_joint = (natural @ features).reshape(n_chains, n_components, -1)
         labels, log_density = pick(uniforms, log_joint)
-        ones = one_hot(labels, n_components) * rows.weights
-        flat = ones.reshape(n_chains * n_components, -1)
-        sums += jax.lax.dot_general(features, flat, (((1,), (1,)), ((), ())))
+        sums += label_sums(features, labels, n_components, rows.weights)
         return (total + log_density @ rows.weights, sums), labels.astype(kind)
 
     start = (jnp.zeros(n_chains, natural.dtype), jnp.zeros(natural.T.shape, natural.dtype))
     (total, sums), labels = jax.lax.scan(chunk, start, (rows, row_uniforms(keys, rows)))
     by_component = sums.T.reshape(n_chains, n_components, -1)
     return Allocation(labels, family.statistics(by_component, n_columns), total)
+
+
+def label_sums(features: Array, labels: Array, n_components: int, weights: Array) -> Array:
+    """Sum features (F, n) over the rows of each label (B, n), (F, B K)."""
+    ones = one_hot(labels, n_components) * weights
+    flat = ones.reshape(-1, weights.size)
+    return jax.lax.dot_general(features, flat, (((1,), (1,)), ((), ())))
 
 
 def _allocate_tight(family: Family, keys: Array, mixtures: Mixture, rows: Rows) -> Allocation:
@@ -128,16 +133,25 @@ def pick(uniforms: Array, log_joint: Array) -> tuple[Array, Array]:
     """
     highest = log_joint.max(1)
     # The barriers keep XLA from computing exponentials and labels again for each consumer.
-    exponentials = barrier(jnp.exp(log_joint - highest[:, None]))
-    total = barrier(exponentials.sum(1))
+    labels, total = invert(uniforms, barrier(jnp.exp(log_joint - highest[:, None])))
+    return labels, jnp.log(total) + highest
+
+
+def invert(uniforms: Array, terms: Array) -> tuple[Array, Array]:
+    """Invert the running sums of terms (B, K, n) at uniforms (B, n).
+
+    Returns:
+        Labels (B, n) and sums (B, n).
+    """
+    total = barrier(terms.sum(1))
     threshold = uniforms * total
     # A running sum over few components, spelled out: XLA's cumulative sum is many times slower.
     labels = jnp.zeros(uniforms.shape, jnp.int32)
     reached = jnp.zeros_like(total)
-    for k in range(log_joint.shape[1] - 1):
-        reached += exponentials[:, k]
+    for k in range(terms.shape[1] - 1):
+        reached += terms[:, k]
         labels += threshold >= reached
-    return barrier(labels), jnp.log(total) + highest
+    return barrier(labels), total
 
 
 def one_hot(labels: Array, n_components: int, dtype: Any = float) -> Array:

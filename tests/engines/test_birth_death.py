@@ -15,7 +15,14 @@ from scipy.special import logsumexp
 from textbook import assert_close
 
 from bayesgmm.engines.birth_death import moved_moments
-from bayesgmm.engines.densities import densities_of, exchange
+from bayesgmm.engines.densities import (
+    allocate_by,
+    densities_of,
+    exchange,
+    settled,
+    sum_of_logs,
+)
+from bayesgmm.model.allocation import allocate
 from bayesgmm.model.families import FAMILIES
 from bayesgmm.model.mixture import Mixture
 from bayesgmm.numerics.rows import chunk_rows
@@ -61,57 +68,85 @@ def part_of(name, mixture, slots):
     return Mixture(mixture.log_weights[:, slots], mixture.means[:, slots], covariance)
 
 
+def exchanged(name, x, accepted):
+    """Two components of a mixture replaced: both mixtures, the slots, the rows, and what became of it."""
+    family, before, other = FAMILIES[name], draw_mixture(2, name), draw_mixture(3, name)
+    if name == "tied":
+        other = other._replace(covariance=before.covariance)
+    slots = jnp.array([[3, 1]])
+    # Two components of the other mixture take the places and, crosswise, the weights.
+    pair = part_of(name, other, slots[0])._replace(
+        log_weights=before.log_weights[:, slots[0][::-1]]
+    )
+    after = before._replace(
+        log_weights=before.log_weights.at[:, slots[0]].set(pair.log_weights),
+        means=before.means.at[:, slots[0]].set(pair.means),
+    )
+    if name != "tied":
+        put = jax.tree.map(
+            lambda leaf, part: leaf.at[:, slots[0]].set(part), before.covariance, pair.covariance
+        )
+        after = after._replace(covariance=put)
+    rows = jax.device_put(chunk_rows(x, LENGTH))
+    densities = densities_of(family, before, rows)
+    exchange_ = exchange(family, pair, slots, rows, densities)
+    return before, after, rows, exchange_, settled(accepted, slots, exchange_, densities)
+
+
 @every_family
 def test_an_exchange_compares_two_mixtures(name):
     x = np.random.default_rng(1).normal(size=(N, D))
     with jax.enable_x64(True):
-        before = draw_mixture(2, name)
-        other = draw_mixture(3, name)
-        if name == "tied":
-            other = other._replace(covariance=before.covariance)
-        slots = jnp.array([1, 3])
-        # Two components of the other mixture take the places and, crosswise, the weights.
-        new = part_of(name, other, slots)._replace(
-            log_weights=before.log_weights[:, slots][:, ::-1]
-        )
-        after = (
-            jax.tree.map(lambda leaf, part: leaf.at[:, slots].set(part), before, new)
-            if (name != "tied")
-            else before._replace(
-                log_weights=before.log_weights.at[:, slots].set(new.log_weights),
-                means=before.means.at[:, slots].set(new.means),
-            )
-        )
-        rows = jax.device_put(chunk_rows(x, LENGTH))
-        densities = densities_of(FAMILIES[name], before, rows)
-        old = part_of(name, before, slots)
-        parts = Mixture(
-            jnp.concatenate([old.log_weights, new.log_weights], 1),
-            jnp.concatenate([old.means, new.means], 1),
-            old.covariance
-            if name == "tied"
-            else jax.tree.map(lambda *two: jnp.concatenate(two, 1), old.covariance, new.covariance),
-        )
-        log_ratio, factor = exchange(FAMILIES[name], parts, (-1, -1, 1, 1), rows, densities)
-    expected = log_densities(name, after, x) - log_densities(name, before, x)
+        before, after, _, exchange_, settled_ = exchanged(name, x, jnp.array([True]))
+    old, new = (log_densities(name, mixture, x) for mixture in (before, after))
+    assert_close(exchange_.log_ratio[0], (new - old).sum(), rtol=1e-6)
+    log_density = jnp.log(settled_.total) + settled_.highest
     # Subtraction loses what is small beside the old density.
-    assert_close(factor.swapaxes(0, 1).reshape(-1)[:N], np.exp(expected), rtol=1e-9, atol=1e-13)
-    assert_close(log_ratio[0], expected.sum(), rtol=1e-6)
+    assert_close(
+        np.exp(log_density.swapaxes(0, 1).reshape(-1)[:N]), np.exp(new), rtol=1e-9, atol=1e-13
+    )
+
+
+@every_family
+@pytest.mark.parametrize("is_accepted", [True, False])
+def test_labels_from_densities_are_those_of_the_mixture(name, is_accepted):
+    x = np.random.default_rng(5).normal(size=(N, D))
+    with jax.enable_x64(True):
+        before, after, rows, _, densities = exchanged(name, x, jnp.array([is_accepted]))
+        mixture, keys = after if is_accepted else before, jax.random.split(jax.random.key(1), 1)
+        ours = allocate_by(keys, FAMILIES[name], mixture, rows, densities)
+        expected = allocate(keys, FAMILIES[name], mixture, rows)
+    flat, expected_flat = (one.labels.swapaxes(0, 1).reshape(-1)[:N] for one in (ours, expected))
+    assert (np.asarray(flat) == np.asarray(expected_flat)).all()
+    for ours_leaf, leaf in zip(ours.statistics, expected.statistics, strict=True):
+        assert_close(ours_leaf, leaf, rtol=1e-10, atol=1e-12)
+    assert_close(ours.log_likelihood, expected.log_likelihood)
 
 
 def test_padding_counts_for_nothing():
-    """Even where the only component there goes."""
+    """Even where the only component there goes, or one comes that doubles cannot hold."""
     with jax.enable_x64(True):
-        mixture = Mixture(
-            jnp.log(jnp.array([[0.5, 0.5]])),
-            jnp.array([[[0.0, 0.0], [60.0, 60.0]]]),
-            FAMILIES["spherical"].record(jnp.ones((1, 2))),
-        )
-        rows = jax.device_put(chunk_rows(np.full((N, D), 60.0), LENGTH))
-        densities = densities_of(FAMILIES["spherical"], mixture, rows)
-        gone = part_of("spherical", mixture, jnp.array([0]))
-        log_ratio, _ = exchange(FAMILIES["spherical"], gone, (-1,), rows, densities)
-    assert_close(log_ratio, 0.0, atol=1e-9)
+        family, rows = FAMILIES["spherical"], jax.device_put(chunk_rows(np.full((N, D), 60.0), 32))
+        means = jnp.array([[[0.0, 0.0], [60.0, 60.0]]])
+        mixture = Mixture(jnp.log(jnp.array([[0.5, 0.5]])), means, family.record(jnp.ones((1, 2))))
+        for moved in (jnp.full((1, 2, 2), 60.0), means):
+            densities = densities_of(family, mixture, rows)
+            pair, slots = mixture._replace(means=moved), jnp.array([[0, 1]])
+            exchange_ = exchange(family, pair, slots, rows, densities)
+            gain = N * np.log(2) if moved is not means else 0.0
+            assert_close(exchange_.log_ratio, gain, atol=1e-9)
+            after = settled(jnp.array([True]), slots, exchange_, densities)
+            keys = jax.random.split(jax.random.key(1), 1)
+            labelling = allocate_by(keys, family, pair, rows, after)
+            assert np.isfinite(labelling.log_likelihood).all()
+            assert labelling.statistics.counts.sum() == N
+
+
+@pytest.mark.parametrize("n_factors", [3, 8, 13])
+def test_sum_of_logs(n_factors):
+    with jax.enable_x64(True):
+        factors = np.random.default_rng(0).uniform(0.1, 9, (2, n_factors))
+        assert_close(sum_of_logs(jnp.asarray(factors)), np.log(factors).sum(1), rtol=1e-13)
 
 
 @every_family

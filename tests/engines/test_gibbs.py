@@ -328,4 +328,11 @@ def test_draws_that_do_not_fit_are_refused_with_what_would():
     assert_three_parts(str(error.value), "n_draws", "max_components")
     most = int(str(error.value).split("max_components to ")[1].split(",")[0])
     fits = resolve(bg.MixtureSpec(max_components=most), bg.Dataset.from_array(x))
-    require_memory(fits, 4, 1000, SLICE, 0.5)
+    require_memory(fits, 4, 1000, SLICE, 0, 0.5)
+
+
+def test_densities_kept_for_births_count_as_memory():
+    model = resolve(bg.MixtureSpec(max_components=30), bg.Dataset.from_array(draw_rows(1)))
+    require_memory(model, 4, 100, SLICE, 1_000_000, 1.0)
+    with pytest.raises(ValueError, match=r"got 1\.8 GiB"):
+        require_memory(model, 4, 100, SLICE, 2_000_000, 1.0)
