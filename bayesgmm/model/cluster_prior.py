@@ -29,7 +29,7 @@ from scipy.special import betaln, logsumexp
 
 from ..numerics.precision import in_float64
 from .hyperprior import quadrature
-from .spec import MixtureSpec
+from .spec import DEFAULT_MAX_COMPONENTS, MixtureSpec
 from .weights import WeightPrior
 from .weights.partitions import (
     DynamicMixturePartition,
@@ -81,13 +81,45 @@ def prior_of_clusters(spec: MixtureSpec, n_rows: int) -> "pd.Series":
     return pd.Series(probabilities, index=index, name="probability")
 
 
+@in_float64
+def probability_beyond(weights: WeightPrior, n_rows: int, size: int | None) -> float:
+    """Return p(K+ > size), of a Dirichlet process without its bound; see there."""
+    n_rows = check_n_rows(n_rows)
+    size = check_size(size)
+    if n_rows <= size:
+        return 0.0
+    within = logsumexp(log_clusters_within(weights, n_rows, size))
+    return float(max(0.0, -np.expm1(within)))
+
+
+def check_size(size: Any) -> int:
+    """Return a checked bound on the components, by default that of ``MixtureSpec``.
+
+    Raises:
+        ValueError: not a whole number >= 1.
+    """
+    if size is None:
+        return DEFAULT_MAX_COMPONENTS
+    if not is_whole(size) or size < 1:
+        raise ValueError(
+            f"Expected the number of components to be a whole number >= 1, got {size!r}. "
+            f"Pass for instance {DEFAULT_MAX_COMPONENTS}."
+        )
+    return int(size)
+
+
+def is_whole(value: Any) -> bool:
+    """Say whether a value is a whole number."""
+    return hasattr(value, "__index__") and not isinstance(value, bool)
+
+
 def check_n_rows(n_rows: Any) -> int:
     """Return a checked number of rows.
 
     Raises:
         ValueError: not a whole number >= 1.
     """
-    if not hasattr(n_rows, "__index__") or isinstance(n_rows, bool) or n_rows < 1:
+    if not is_whole(n_rows) or n_rows < 1:
         raise ValueError(
             f"Expected n_rows to be a whole number >= 1, got {n_rows!r}. Pass for instance n_rows=len(x)."
         )
@@ -96,11 +128,16 @@ def check_n_rows(n_rows: Any) -> int:
 
 def log_clusters(weights: WeightPrior, n_rows: int, size: int) -> np.ndarray:
     """Return log p(K+ = k), the concentration integrated out, (min(size, N),)."""
+    joint = log_clusters_within(weights, n_rows, size)
+    return joint - logsumexp(joint)
+
+
+def log_clusters_within(weights: WeightPrior, n_rows: int, size: int) -> np.ndarray:
+    """Return log p(K+ = k), those of a Dirichlet process not conditioned on its bound."""
     weights = weights.resolve()
     rule = quadrature(weights.concentration)
     given = log_clusters_given(weights, n_rows, size)(rule.concentrations)
-    joint = logsumexp(given + rule.log_weights[:, None], axis=0)
-    return joint - logsumexp(joint)
+    return logsumexp(given + rule.log_weights[:, None], axis=0)
 
 
 def log_clusters_given(

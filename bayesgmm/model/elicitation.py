@@ -24,8 +24,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import logsumexp
 
 from ..numerics.precision import in_float64
-from .cluster_prior import check_n_rows, log_clusters_given
-from .spec import DEFAULT_MAX_COMPONENTS
+from .cluster_prior import check_n_rows, check_size, is_whole, log_clusters_given
 
 # log alpha, wide enough for every family to be at its limits.
 GRID = np.linspace(-25.0, 25.0, 401)
@@ -68,7 +67,7 @@ def with_expected_clusters[W: Any](
         ValueError: settings outside their domain; no concentration gives the interval ``prob``, or
             every one does.
     """
-    size = DEFAULT_MAX_COMPONENTS if size is None else check_size(size)
+    size = check_size(size)
     n_rows = check_n_rows(n_rows)
     statement = check_statement(low, high, prob, min(size, n_rows))
     log_law = log_clusters_given(weights.resolve(), n_rows, size)
@@ -78,20 +77,6 @@ def with_expected_clusters[W: Any](
 
     log_alpha = balanced(masses, statement, f"{type(weights).__name__} with {n_rows} rows")
     return replace(weights, concentration=math.exp(log_alpha))
-
-
-def check_size(size: Any) -> int:
-    """Return a checked number of components.
-
-    Raises:
-        ValueError: not a whole number >= 1.
-    """
-    if not is_whole(size) or size < 1:
-        raise ValueError(
-            f"Expected the number of components to be a whole number >= 1, got {size!r}. "
-            f"Pass for instance {DEFAULT_MAX_COMPONENTS}."
-        )
-    return int(size)
 
 
 def check_statement(low: Any, high: Any, prob: Any, most: int) -> Statement:
@@ -110,11 +95,6 @@ def check_statement(low: Any, high: Any, prob: Any, most: int) -> Statement:
             f"Expected prob to be a number between 0 and 1, got {prob!r}. Pass for instance prob=0.9."
         )
     return Statement(int(low), int(high), float(prob))
-
-
-def is_whole(value: Any) -> bool:
-    """Say whether a value is a whole number."""
-    return hasattr(value, "__index__") and not isinstance(value, bool)
 
 
 def split(log_law: np.ndarray, low: int, high: int) -> Masses:

@@ -208,3 +208,28 @@ def test_a_foreign_weight_prior_is_refused():
 
     with pytest.raises(ValueError, match="Expected a weight prior of this package, got Foreign"):
         bg.prior_of_clusters(bg.MixtureSpec(3, weights=Foreign()), 10)
+
+
+def test_truncation_error_is_the_prior_probability_of_more_clusters():
+    # Three rows in three clusters: alpha^2 / ((alpha + 1) (alpha + 2)).
+    def of_three(alpha):
+        return alpha**2 / ((alpha + 1) * (alpha + 2))
+
+    assert_close(bg.DirichletProcess(0.7).truncation_error(3, 2), of_three(0.7))
+    expected = stats.gamma(2, scale=1 / 4).expect(of_three)
+    assert_close(bg.DirichletProcess().truncation_error(3, 2), expected, rtol=1e-7)
+    # The number of clusters is a sum of independent indicators, alpha / (alpha + i).
+    rows = np.arange(MANY)
+    chances = 1.0 / (1.0 + rows)
+    mean, variance = chances.sum(), (chances * (1 - chances)).sum()
+    errors = [bg.DirichletProcess(1.0).truncation_error(MANY, size) for size in (5, 10, 20, 40)]
+    near = stats.norm.sf((np.array([5, 10, 20, 40]) + 0.5 - mean) / np.sqrt(variance))
+    assert (np.diff(errors) < 0).all()
+    assert_close(errors[:2], near[:2], atol=0.05)
+    assert bg.DirichletProcess(1.0).truncation_error(20, 20) == 0
+
+
+@pytest.mark.parametrize(("n_rows", "size"), [(0, 20), (2.5, 20), (10, 0), (10, 1.5)])
+def test_truncation_error_refuses_what_is_no_number_of_rows_or_components(n_rows, size):
+    with pytest.raises(ValueError, match="whole number >= 1"):
+        bg.DirichletProcess(1.0).truncation_error(n_rows, size)

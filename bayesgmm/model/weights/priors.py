@@ -129,7 +129,8 @@ class DirichletProcess(StatedByClusters):
     """Dirichlet process with total mass alpha, kept to ``max_components`` clusters.
 
     NUTS truncates its sticks at ``max_components``; Gibbs sums over partitions into at most as many
-    clusters and truncates only the sticks that no row uses.
+    clusters and truncates only the sticks that no row uses. ``truncation_error`` says what that leaves
+    out.
 
     Attributes:
         concentration: positive number or NumPyro distribution; by default Gamma(2, 4), mean 0.5.
@@ -143,6 +144,27 @@ class DirichletProcess(StatedByClusters):
         alpha = jnp.asarray(concentration, float)[..., None]
         shape = (*alpha.shape[:-1], n_components - 1)
         return jnp.ones(shape), jnp.broadcast_to(alpha, shape)
+
+    def truncation_error(self, n_rows: int, max_components: int | None = None) -> float:
+        """Compute the prior probability of more clusters than the model holds.
+
+        It is p(K+ > max_components | N) of the process without a bound, to about 1e-9: half the L1
+        distance between its prior of partitions and that of the model.
+
+        Args:
+            n_rows: number of rows, N >= 1.
+            max_components: the model's bound; by default that of ``MixtureSpec``.
+
+        Returns:
+            A probability.
+
+        Raises:
+            ValueError: a number that is not whole, or below 1.
+        """
+        # Imported on use, as in ``from_expected_clusters``.
+        from ..cluster_prior import probability_beyond
+
+        return probability_beyond(self, n_rows, max_components)
 
     def partition_prior(self, n_components: int) -> ProcessPartition:
         """Return Ewens's formula."""
