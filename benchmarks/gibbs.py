@@ -10,6 +10,7 @@ fresh process above the peak it had reached with the data loaded.
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -119,10 +120,12 @@ def print_unknown(is_quick: bool) -> None:
     print("effective draws of K+ per second, galaxies, prior of Richardson & Green")
     print(RATES)
     x, pooled = bg.datasets.load("galaxies").frame.to_numpy(), []
-    for n_chains in (4, 16):
-        engine = sampler(n_chains, *((500, 2_000) if is_quick else (1_000, 10_000)))
+    for n_chains, moves in itertools.product((4, 16), (MOVES[:1], MOVES)):
+        lengths = (500, 2_000) if is_quick else (1_000, 10_000)
+        engine = sampler(n_chains, *lengths, moves=moves)
         fits = warm_fits(x, richardson_green(x), engine, 2 if is_quick else 5)
-        print_rates(f"{n_chains} chains", fits, "125, aim 400")
+        label = f"{n_chains} chains" + ", births" * (len(moves) > 1)
+        print_rates(label, fits, "125, aim 400")
         pooled += [np.bincount(fit.n_components.ravel(), minlength=31) for fit in fits]
     shares = np.stack([counts / counts.sum() for counts in pooled])[:, 3:11]
     error = shares.std(0, ddof=1) / np.sqrt(len(shares))
@@ -158,7 +161,7 @@ def print_process(is_quick: bool) -> None:
     many = clusters(10_000, 2, 5, 4)
     theirs = bg.MixtureSpec(weights=weights, prior=peers_prior(many))
     for label, spec in (("10,000 rows", theirs), ("10,000, ours", ours)):
-        for name, moves in (("default", ("split_merge",)), ("births", MOVES)):
+        for name, moves in (("default", MOVES[:1]), ("births", MOVES)):
             engine = sampler(4, *((500, 1_000) if is_quick else (500, 4_000)), moves=moves)
             print_rates(f"{label}, {name}", warm_fits(many, spec, engine, n_runs), "50")
 

@@ -9,19 +9,23 @@ Given K, the concentration and the hyperparameters,
 *Birth*: of the m components that weigh LEAST to AWAY rows one is picked, j, and a partner k with
 probability w_k / (1 - w_j). With t = w_j + w_k,
 
-    log w_j' ~ uniform on (log LEAST / N, log t / 2)
+    log w_j' ~ uniform on (log(LEAST / N), log(t / 2))
     theta_j' ~ WIDE p(theta) + (1 - WIDE) q(theta | k, h),   h = (N w_j'^2 / t)^(1/3) rows,
     w_k' = t - w_j',   theta_k' such that j and k together have the moments k had.
 
-*Death* is the reverse: j is picked with probability g(w_j) / sum_k g(w_k), a k near it takes weight and
-moments of both, and j has a weight of LEAST to AWAY rows and parameters from the prior.
+*Death* is the reverse: of all that weigh LEAST rows or more j is picked with probability proportional
+to (N w_j + LIGHT)^(-1/2), and k to w_k exp(-d_jk^2 / 2), d_jk the distance of their means; k takes weight
+and moments of both, and for j
 
-A birth is accepted by the ratio of
+    log w_j ~ uniform on (log(LEAST / N), log min(AWAY / N, t / 2)),   theta_j ~ p(theta).
 
-    L'/L  p(w') / p(w)  p(theta_k') p(theta_j') / p(theta_k)  r^-d  (probability of j and k, new over old)
+A birth is accepted by the ratio
 
-over the densities of the proposals, a death by its inverse: r = w_k' / t, and r^d is the Jacobian of
-the d moments of k (means and second moments of j stay).
+    L'/L  p(w') / p(w)  p(theta_k') p(theta_j') / (p(theta_k) p(theta_j))  r^-d  w_j' / w_j
+
+times the density of the proposals of the death over that of the birth, picks of j and k included; a
+death by the inverse. With r = w_k' / t, r^-d is the Jacobian of the d moments of k (mean and second
+moments, of a shared covariance the mean alone), and w_j' / w_j that of the logarithms.
 
 Of a Dirichlet(a, ..., a) over the weights there remains w_j^(a - 1) w_k^(a - 1). The same holds with
 a = 0 for two atoms of a Dirichlet process, whose intensity is alpha^2 (1 - t)^(alpha - 1) / (w_j w_k)
@@ -37,6 +41,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import logsumexp
+from jax.typing import ArrayLike
 
 from ..model.allocation import barrier
 from ..model.components import Components, log_of_component
@@ -55,18 +60,25 @@ WIDE = 0.5
 FEWEST_LIKE, MOST_LIKE = 0.2, 20.0
 
 
+class Births(NamedTuple):
+    """How many births and deaths were proposed and how many accepted, (B,)."""
+
+    birth_death_proposed: Array
+    birth_death_accepted: Array
+
+
 class Place(NamedTuple):
     """Where the moves have led.
 
     Attributes:
         mixture: (B, K, ...).
         densities: of the rows under it.
-        accepted: number of accepted moves, (B,).
+        births: what was done.
     """
 
     mixture: Mixture
     densities: Densities
-    accepted: Array
+    births: Births
 
 
 class Proposal(NamedTuple):
@@ -143,10 +155,11 @@ def birth_death(
             settle(both[:, 1], laws, proposal, exchanged.log_ratio, place.mixture)
         )
         densities = settled(accepted, slots, exchanged, place.densities)
-        return Place(moved, densities, place.accepted + accepted)
+        proposed, before = place.births
+        return Place(moved, densities, Births(proposed + proposal.possible, before + accepted))
 
     none = jnp.zeros(concentration.shape, jnp.int32)
-    start = Place(mixture, densities_of(family, mixture, rows), none)
+    start = Place(mixture, densities_of(family, mixture, rows), Births(none, none))
     return jax.lax.fori_loop(0, n_times, step, barrier(start))
 
 
@@ -160,12 +173,8 @@ def propose_one(family: Family, key: Array, laws: Laws, mixture: Mixture) -> Pro
         key_few, (5,), mixture.means.dtype
     )
     is_birth = which < 0.5
-    of_birth, of_death = (chances_of(mixture, laws.n_rows, of_birth=kind) for kind in (True, False))
-    slot = pick_one(slot_at, jnp.where(is_birth, of_birth, of_death))
-    of_birth, of_death = (
-        log_partners(family, mixture, slot, of_birth=kind) for kind in (True, False)
-    )
-    partner = pick_one(partner_at, jnp.exp(jnp.where(is_birth, of_birth, of_death)))
+    slot = pick_one(slot_at, chances_of(mixture, laws.n_rows, is_birth))
+    partner = pick_one(partner_at, jnp.exp(log_partners(family, mixture, slot, is_birth)))
     one, other = component_of(mixture, slot), component_of(mixture, partner)
     log_total = jnp.logaddexp(one.log_weights, other.log_weights)
     least, most = weight_range(laws.n_rows, log_total, is_birth)
@@ -192,28 +201,26 @@ def propose_one(family: Family, key: Array, laws: Laws, mixture: Mixture) -> Pro
     return Proposal(is_birth, slot, partner, (least < most)[0], pair)
 
 
-def chances_of(mixture: Mixture, n_rows: Array, *, of_birth: bool) -> Array:
-    """Return the probabilities, up to a factor, that a component is picked for a move, (K,)."""
+def chances_of(mixture: Mixture, n_rows: Array, is_birth: ArrayLike) -> Array:
+    """Return the probabilities, up to a factor, that a component is picked as j, (K,)."""
     in_rows = n_rows * jnp.exp(mixture.log_weights)
-    if of_birth:
-        return ((in_rows >= LEAST_ROWS) & (in_rows <= AWAY_ROWS)).astype(in_rows.dtype)
-    return jnp.where(in_rows >= LEAST_ROWS, (in_rows + LIGHT_ROWS) ** -0.5, 0.0)
+    of_birth = in_rows <= AWAY_ROWS
+    of_death = (in_rows + LIGHT_ROWS) ** -0.5
+    return jnp.where(in_rows >= LEAST_ROWS, jnp.where(is_birth, of_birth, of_death), 0.0)
 
 
-def log_partners(family: Family, mixture: Mixture, slot: Array, *, of_birth: bool) -> Array:
-    """Return the log probabilities of the partners of a component, (K,).
+def log_partners(family: Family, mixture: Mixture, slot: Array, is_birth: ArrayLike) -> Array:
+    """Return the log probabilities that a component is picked as k beside ``slot``, (K,).
 
-    A birth takes them by weight, a death by weight times exp(-d^2 / 2), with d^2 the sum over columns
-    of (difference of the means)^2 / (sum of the variances).
+    The square of a distance is the sum over columns of (difference of the means)^2 / (sum of the
+    variances).
     """
-    log_chances = jnp.where(
-        jnp.arange(mixture.log_weights.size) == slot, -jnp.inf, mixture.log_weights
-    )
-    if not of_birth:
-        of_one_row = Statistics(mixture.log_weights, mixture.means, family.covariances(mixture))
-        variances = family.column_scatter(of_one_row)
-        offsets = mixture.means - mixture.means[slot]
-        log_chances -= (offsets**2 / (variances + variances[slot])).sum(-1) / 2
+    of_one_row = Statistics(mixture.log_weights, mixture.means, family.covariances(mixture))
+    variances = family.column_scatter(of_one_row)
+    offsets = mixture.means - mixture.means[slot]
+    squares = (offsets**2 / (variances + variances[slot])).sum(-1)
+    log_chances = mixture.log_weights - jnp.where(is_birth, 0.0, squares / 2)
+    log_chances = jnp.where(jnp.arange(squares.size) == slot, -jnp.inf, log_chances)
     return log_chances - logsumexp(log_chances)
 
 
@@ -223,7 +230,7 @@ def pick_one(uniform: Array, chances: Array) -> Array:
     return (uniform * cumulative[-1] >= cumulative[:-1]).sum()
 
 
-def weight_range(n_rows: Array, log_total: Array, is_birth: Array) -> tuple[Array, Array]:
+def weight_range(n_rows: Array, log_total: Array, is_birth: ArrayLike) -> tuple[Array, Array]:
     """Return between what the log weight of j lies after a birth or a death."""
     half = log_total - jnp.log(2.0)
     most = jnp.where(is_birth, half, jnp.minimum(jnp.log(AWAY_ROWS / n_rows), half))
@@ -233,10 +240,10 @@ def weight_range(n_rows: Array, log_total: Array, is_birth: Array) -> tuple[Arra
 def record_near(
     family: Family, laws: Laws, log_weight: Array, log_total: Array, partner: Mixture
 ) -> Any:
-    """Return q: parameters that resemble a partner's as those of h of its rows do.
+    """Return q: parameters that resemble a partner's about as those of h of its rows do.
 
-    With n of N rows moved, moments kept, a mean may be off by about (n^2 / N)^(-1/6) before the
-    likelihood tells, by third moments: as far as a mean of h = (n^2 / N)^(1/3) rows.
+    With n of the M rows of j and k moved, moments kept, a mean may be off by about (n^2 / M)^(-1/6)
+    before the likelihood tells, by third moments: as far as a mean of h = (n^2 / M)^(1/3) rows.
     """
     n_like = jnp.exp((2 * log_weight - log_total + jnp.log(laws.n_rows)) / 3)
     n_like = jnp.clip(n_like, FEWEST_LIKE, MOST_LIKE)
@@ -280,13 +287,14 @@ def settle_one(
 ) -> tuple[Array, Mixture]:
     """Accept or reject the move of one chain; return the decision and the mixture."""
     moved = replaced(mixture, proposal)
-    states = jax.tree.map(lambda *leaves: jnp.stack(leaves), mixture, moved)
-    order = jnp.where(proposal.is_birth, jnp.array([0, 1]), jnp.array([1, 0]))
-    without, with_it = (jax.tree.map(lambda leaf, i=i: leaf[i], states) for i in order)
+    choose = partial(jnp.where, proposal.is_birth)
+    without, with_it = (
+        jax.tree.map(choose, *states) for states in ((mixture, moved), (moved, mixture))
+    )
     gain = log_birth(family, laws, proposal, without, with_it)
     log_ratio += jnp.where(proposal.is_birth, gain, -gain)
     level = jnp.log(jax.random.uniform(key, (), gain.dtype))
-    accepted = proposal.possible & (level < log_ratio) & jnp.isfinite(log_ratio)
+    accepted = proposal.possible & (level < log_ratio)
     return accepted, jax.tree.map(lambda new, old: jnp.where(accepted, new, old), moved, mixture)
 
 
@@ -300,13 +308,14 @@ def log_birth(
     before, after = (component_of(one, partner) for one in (without, with_it))
     log_total = jnp.logaddexp(away.log_weights, before.log_weights)
 
+    # Densities of (log w_j, t): w_j has one power more than w_k.
     weights_without = laws.alpha * away.log_weights + (laws.alpha - 1) * before.log_weights
     weights_with = laws.alpha * born.log_weights + (laws.alpha - 1) * after.log_weights
     gain = weights_with - weights_without
-    gain += log_pick(family, with_it, proposal, n_rows, of_birth=False)
-    gain -= log_pick(family, without, proposal, n_rows, of_birth=True)
-    gain += log_range(n_rows, away.log_weights, log_total, jnp.array(False))
-    gain -= log_range(n_rows, born.log_weights, log_total, jnp.array(True))
+    gain += log_pick(family, with_it, proposal, n_rows, is_birth=False)
+    gain -= log_pick(family, without, proposal, n_rows, is_birth=True)
+    gain += log_range(n_rows, away.log_weights, log_total, is_birth=False)
+    gain -= log_range(n_rows, born.log_weights, log_total, is_birth=True)
     # Parameters: theta_j of a death comes from its prior, which cancels.
     near = record_near(family, laws, born.log_weights, log_total, before)
     of_prior = components.log_component(laws.scale, born.means, born.covariance)
@@ -321,16 +330,16 @@ def log_birth(
 
 
 def log_pick(
-    family: Family, mixture: Mixture, proposal: Proposal, n_rows: Array, *, of_birth: bool
+    family: Family, mixture: Mixture, proposal: Proposal, n_rows: Array, *, is_birth: bool
 ) -> Array:
     """Return the log probability that a move picks its two components."""
     slot, partner = proposal.slot, proposal.partner
-    chances = chances_of(mixture, n_rows, of_birth=of_birth)
-    log_others = log_partners(family, mixture, slot, of_birth=of_birth)
+    chances = chances_of(mixture, n_rows, is_birth)
+    log_others = log_partners(family, mixture, slot, is_birth)
     return jnp.log(chances[slot] / chances.sum()) + log_others[partner]
 
 
-def log_range(n_rows: Array, log_weight: Array, log_total: Array, is_birth: Array) -> Array:
+def log_range(n_rows: Array, log_weight: Array, log_total: Array, is_birth: ArrayLike) -> Array:
     """Return the log density of a log weight under the proposal."""
     least, most = weight_range(n_rows, log_total, is_birth)
     inside = (log_weight >= least) & (log_weight <= most)

@@ -26,8 +26,10 @@ from ..model.kernel import log_joint
 from ..model.mixture import Mixture
 from ..numerics.rows import Rows
 
-# Rows whose factors are multiplied before a logarithm is taken. No sampler moves where four densities
-# together change by three hundred digits, in either direction.
+# A density that falls by sixteen digits is lost in rounding. Exchanges that change that of any row by
+# this factor, up or down, are refused, so that none is possible in one direction alone.
+LARGEST_FACTOR = 1e8
+# Rows whose factors are multiplied before a logarithm is taken.
 FACTORS = 4
 
 
@@ -49,7 +51,7 @@ class Exchange(NamedTuple):
     """Two components of each mixture replaced.
 
     Attributes:
-        log_ratio: log-likelihoods, new minus old; infinite where doubles end, (B,).
+        log_ratio: log-likelihoods, new minus old; -inf for an exchange that is refused, (B,).
         total: new sums over components, (n_chunks, B, chunk).
         terms: of the two, old and new, (n_chunks, B, 2, chunk) each.
     """
@@ -107,10 +109,12 @@ def exchange(
         rows, highest, total, terms = part
         old = picked(terms, slots)
         new = barrier(jnp.exp(joint_of(rows.values) - highest[:, None]))
-        moved = barrier(jnp.maximum(total + (new - old).sum(1), 0.0))
+        moved = barrier(total + (new - old).sum(1))
         # Padding is no row, wherever a component that went had been.
         factors = jnp.where(rows.weights > 0, moved / total, 1.0)
-        return log_ratio + sum_of_logs(factors), (moved, (old, new))
+        is_possible = (factors < LARGEST_FACTOR) & (factors > 1 / LARGEST_FACTOR)
+        change = jnp.where(is_possible.all(1), sum_of_logs(factors), -jnp.inf)
+        return log_ratio + change, (moved, (old, new))
 
     start = jnp.zeros(pair.log_weights.shape[0], densities.total.dtype)
     log_ratio, (total, terms) = jax.lax.scan(chunk, start, (rows, *densities))

@@ -31,7 +31,7 @@ from .driver import drive
 from .memory import require_memory
 from .overdispersed import floored, overdispersed_mixtures
 from .starts import seed_of
-from .sweep import SLICE, Draw, Problem, Schedule, State, Static, run_slice
+from .sweep import SLICE, Draw, Problem, Schedule, State, Static, nothing_done, run_slice
 from .teams import Slice, Team, advance_teams, divided, joined
 
 MOVES = ("split_merge", "birth_death")
@@ -193,6 +193,7 @@ def first_state(family: Family, problem: Problem, mixtures: Mixture, key: Array)
             jnp.broadcast_to(scale, (n_chains, *jnp.shape(scale))),
         ),
         jnp.full(n_chains, typical, float),
+        nothing_done(n_chains),
     )
 
 
@@ -221,7 +222,7 @@ def build_fit(
         scaled=draws.mixture,
         log_likelihood=draws.log_likelihood - to_data_units,
         status=status_of(engine, model, draws, interrupted),
-        sample_stats=dict(draws.tally._asdict()) | {"birth_death_accepted": draws.births},
+        sample_stats={name: n for counts in draws.done for name, n in counts._asdict().items()},
         counts=draws.counts.astype(np.int64),
         concentration=draws.concentration if has_hyperprior else None,
         scale=None if model.scale_prior is None else draws.scale,

@@ -27,7 +27,7 @@ from ..model.families.base import Family
 from ..model.mixture import Mixture, Statistics
 from ..model.weights import PartitionPrior, is_random
 from ..numerics.rows import Rows
-from .birth_death import birth_death
+from .birth_death import Births, birth_death
 from .densities import allocate_by
 from .moves import Moved, Tally, split_merge
 
@@ -49,8 +49,6 @@ FEW_ROWS, MANY_ROWS = 2_000, 20_000
 MOST_MOVES = 8
 SETTLING_MOVES = 3
 FEW, SOME, MANY = Series(2, 1), Series(8, 4), Series(8, 32)
-# Keys of births and deaths are folded out of those of the weights by this number.
-KEY_OF_BIRTHS = 1
 CONCENTRATION_STEPS = 2
 # Random-walk steps of log alpha: from fine to coarse, so that no scale needs tuning.
 LOG_STEP = (-2.0, 1.0)
@@ -104,6 +102,7 @@ class State(NamedTuple):
         statistics: of the labels, (B, K, ...).
         drawn: parameters, (B, K, ...).
         concentration: (B,).
+        done: what moves did since the last kept draw, (B,) each.
     """
 
     n_done: Array
@@ -111,6 +110,7 @@ class State(NamedTuple):
     statistics: Statistics
     drawn: Drawn
     concentration: Array
+    done: tuple[Tally, Births]
 
 
 class Draw(NamedTuple):
@@ -122,8 +122,7 @@ class Draw(NamedTuple):
     n_components: Array
     counts: Array
     log_likelihood: Array
-    tally: Tally
-    births: Array
+    done: tuple[Tally, Births]
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
@@ -158,7 +157,7 @@ def sweep(static: Static, problem: Problem, state: State) -> tuple[State, Draw]:
     )
     mixture = Mixture(barrier(log_weights), drawn.means, drawn.covariance)
     mixture, births, labelling = births_and_labels(
-        static, problem, state.n_done, keys[:, 4], concentration, drawn.scale, mixture
+        static, problem, state.n_done, keys[:, 5], concentration, drawn.scale, mixture
     )
     drawn = Drawn(mixture.means, mixture.covariance, drawn.scale)
     draw = Draw(
@@ -168,11 +167,19 @@ def sweep(static: Static, problem: Problem, state: State) -> tuple[State, Draw]:
         n_components,
         labelling.statistics.counts,
         labelling.log_likelihood,
-        moved.tally,
-        births,
+        jax.tree.map(jnp.add, state.done, (moved.tally, births)),
     )
-    new = State(state.n_done + 1, labelling.labels, labelling.statistics, drawn, concentration)
+    goes_on = ~is_kept(problem.schedule, state.n_done)
+    done = jax.tree.map(lambda count: count * goes_on, draw.done)
+    new = State(
+        state.n_done + 1, labelling.labels, labelling.statistics, drawn, concentration, done
+    )
     return new, draw
+
+
+def is_kept(schedule: Schedule, index: Array) -> Array:
+    """Say whether a sweep gives a draw, or would if warm-up were not discarded, ()."""
+    return (index - schedule.n_warmup + 1) % schedule.thin == 0
 
 
 def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
@@ -210,17 +217,21 @@ def births_and_labels(
     concentration: Array,
     scale: Array,
     mixture: Mixture,
-) -> tuple[Mixture, Array, Allocation]:
-    """Run births and deaths, if that was asked for, and draw labels."""
+) -> tuple[Mixture, Births, Allocation]:
+    """Run births and deaths, if that was asked for, and draw labels.
+
+    Returns:
+        The mixture, what births and deaths did, and the labels.
+    """
     of_labels, rows = label_keys(problem, n_done), problem.rows
 
-    def without(mixture: Mixture) -> tuple[Mixture, Array, Allocation]:
-        none = jnp.zeros(concentration.shape, jnp.int32)
-        return mixture, none, allocate(of_labels, static.family, mixture, rows)
+    def without(mixture: Mixture) -> tuple[Mixture, Births, Allocation]:
+        _, births = nothing_done(problem.chains.size)
+        return mixture, births, allocate(of_labels, static.family, mixture, rows)
 
-    def with_births(mixture: Mixture) -> tuple[Mixture, Array, Allocation]:
-        mixture, densities, accepted = birth_death(
-            jax.vmap(lambda key: jax.random.fold_in(key, KEY_OF_BIRTHS))(keys),
+    def with_births(mixture: Mixture) -> tuple[Mixture, Births, Allocation]:
+        mixture, densities, births = birth_death(
+            keys,
             n_moves,
             static.family,
             problem.components,
@@ -231,7 +242,7 @@ def births_and_labels(
             mixture,
         )
         labelling = allocate_by(of_labels, static.family, mixture, rows, densities)
-        return mixture, accepted, labelling
+        return mixture, births, labelling
 
     if not static.birth_death or mixture.log_weights.shape[-1] == 1:
         return without(mixture)
@@ -247,9 +258,14 @@ def births_and_labels(
 def unmoved(problem: Problem, state: State) -> Moved:
     """Return where no move leaves the chains."""
     log_terms = jax.vmap(problem.partition.log_terms)(state.statistics.counts, state.concentration)
-    none = jnp.zeros(state.concentration.shape, jnp.int32)
-    tally = Tally(none, none, none, none)
+    tally, _ = nothing_done(problem.chains.size)
     return Moved(state.labels, state.statistics, state.drawn, log_terms, tally)
+
+
+def nothing_done(n_chains: int) -> tuple[Tally, Births]:
+    """Return counts of zero."""
+    none = jnp.zeros(n_chains, jnp.int32)
+    return Tally(none, none, none, none), Births(none, none)
 
 
 def draw_concentration(
@@ -281,11 +297,11 @@ def draw_concentration(
 
 
 def sweep_keys(problem: Problem, index: Array) -> Array:
-    """Return the keys of one sweep, (B, 5): functions of chain and sweep alone."""
+    """Return the keys of one sweep, (B, 6): functions of chain and sweep alone."""
 
     def one(chain: Array) -> Array:
         return jax.random.split(
-            jax.random.fold_in(jax.random.fold_in(problem.key, chain), index), 5
+            jax.random.fold_in(jax.random.fold_in(problem.key, chain), index), 6
         )
 
     return jax.vmap(one)(problem.chains)
@@ -299,7 +315,7 @@ def label_keys(problem: Problem, index: Array) -> Array:
     """
     n_warmup, n_draws, thin, n_chains = problem.schedule
     after = index - n_warmup + 1
-    kept = (after > 0) & (after % thin == 0)
+    kept = (after > 0) & is_kept(problem.schedule, index)
     row = jnp.where(kept, after // thin - 1, n_draws + index)
     numbers = draw_numbers(row, problem.chains, n_chains)
     return jax.vmap(partial(jax.random.fold_in, problem.label_key))(numbers)

@@ -142,6 +142,27 @@ def test_padding_counts_for_nothing():
             assert labelling.statistics.counts.sum() == N
 
 
+@pytest.mark.parametrize(("place", "is_possible"), [(5.0, True), (10.0, False)])
+def test_an_exchange_is_possible_both_ways_or_not_at_all(place, is_possible):
+    """A component comes to one row far away, or goes from there."""
+    with jax.enable_x64(True):
+        family, slots = FAMILIES["spherical"], jnp.array([[0, 1]])
+        rows = jax.device_put(chunk_rows(np.r_[np.zeros(N - 1), place][:, None], LENGTH))
+        ones = family.record(jnp.ones((1, 2)))
+        away, near = (
+            Mixture(jnp.log(jnp.array([[0.98, 0.02]])), jnp.array([[[0.0], [at]]]), ones)
+            for at in (0.0, place)
+        )
+        there, back = (
+            float(exchange(family, new, slots, rows, densities_of(family, old, rows)).log_ratio[0])
+            for old, new in ((away, near), (near, away))
+        )
+    if is_possible:
+        assert_close(there, -back, rtol=1e-9)
+    else:
+        assert there == back == -np.inf
+
+
 @pytest.mark.parametrize("n_factors", [3, 8, 13])
 def test_sum_of_logs(n_factors):
     with jax.enable_x64(True):

@@ -16,7 +16,7 @@ from textbook import assert_three_parts
 import bayesgmm as bg
 from bayesgmm.engines import gibbs
 from bayesgmm.engines.memory import require_memory
-from bayesgmm.engines.sweep import MOST_MOVES, SLICE
+from bayesgmm.engines.sweep import FEW, MOST_MOVES, SLICE
 from bayesgmm.model.resolved import resolve
 
 # One shape throughout, so that each program is compiled once.
@@ -94,8 +94,20 @@ def test_moves_are_counted(run):
         proposed, accepted = stats[f"{kind}_proposed"], stats[f"{kind}_accepted"]
         assert proposed.any()
         assert (accepted <= proposed).all()
-    assert (stats["split_proposed"] + stats["merge_proposed"] <= MOST_MOVES).all()
-    assert not stats["birth_death_accepted"].any()
+    most = MOST_MOVES * ENGINE.thinning(N)
+    assert (stats["split_proposed"] + stats["merge_proposed"] <= most).all()
+    assert not stats["birth_death_proposed"].any()
+
+
+def test_births_are_counted_from_one_kept_draw_to_the_next():
+    moves, thin = ("birth_death",), 5
+    engine = bg.Gibbs(2, 3, 20, thin, progress=False, moves=moves)
+    stats = bg.fit(draw_rows(1), engine=engine).sample_stats
+    proposed, accepted = stats["birth_death_proposed"], stats["birth_death_accepted"]
+    assert (accepted <= proposed).all()
+    assert accepted.any()
+    assert FEW.n_moves < proposed.max() <= FEW.n_moves * thin
+    assert not stats["split_proposed"].any()
 
 
 def test_absent_components_have_no_weight_and_no_rows(run):

@@ -29,7 +29,7 @@ from quick import quick_compilation
 from scipy import stats
 from scipy.special import logsumexp
 
-from bayesgmm.engines.sweep import Problem, Schedule, State, Static, sweep
+from bayesgmm.engines.sweep import Problem, Schedule, State, Static, nothing_done, sweep
 from bayesgmm.model.allocation import label_type, labelled_statistics
 from bayesgmm.model.components import Drawn
 from bayesgmm.model.families import FAMILIES
@@ -108,6 +108,7 @@ def state_at(case, point):
         jax.tree.map(lambda leaf: jnp.repeat(leaf[None], len(labels), 0), none),
         jax.tree.map(lambda leaf: jnp.asarray(leaf)[:, None], drawn),
         jnp.asarray(point.concentration)[:, None],
+        jax.tree.map(lambda n: jnp.broadcast_to(n, (len(labels), 1)), nothing_done(1)),
     )
 
 
