@@ -54,7 +54,7 @@ class Gibbs:
         start: "overdispersed": one chain from a single cluster, one from many, the rest between.
         moves: further moves beside the blocked updates, any of "split_merge" and "birth_death", or
             none. Births and deaths help where small clusters come and go beside large ones among
-            thousands of rows: K+ then mixes several times as fast per second. They keep the densities
+            thousands of rows: K+ then mixes two to ten times as fast per second. They keep the densities
             of all rows under all components: 8 n_chains N max_components bytes.
         memory: GiB that draws, and what births and deaths keep, may take; what would not fit is refused
             before any work.
