@@ -43,8 +43,8 @@ class Series(NamedTuple):
 
 # Split-merge moves: where a pass over the rows costs little, one and two more per column in every
 # sweep, since in more columns fewer are accepted; among more rows one, and beyond in every third
-# sweep, as beside births and deaths; some while chains settle. Births and deaths begin with a pass with
-# all components, and are the better for following each other, so that they come in series.
+# sweep, as beside births and deaths; some while chains settle. Births and deaths mix better following
+# each other than spread over sweeps, so that they come in series.
 FEW_ROWS, MANY_ROWS = 2_000, 20_000
 MOST_MOVES = 8
 SETTLING_MOVES = 3

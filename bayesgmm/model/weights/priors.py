@@ -160,6 +160,9 @@ class DirichletProcess(StatedByClusters):
 
         Raises:
             ValueError: a number that is not whole, or below 1.
+
+        Reference:
+            Antoniak (1974), Annals of Statistics 2, 1152-1174: the law of K+ under the process.
         """
         # Imported on use, as in ``from_expected_clusters``.
         from ..cluster_prior import probability_beyond
