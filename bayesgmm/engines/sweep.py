@@ -282,8 +282,9 @@ def draw_concentration(
         of_prior = jnp.where(inside, prior.log_prob(alpha), -jnp.inf) + log_alpha
         return of_prior + partition.log_given(counts, alpha, n_components)
 
-    uniforms = jax.random.uniform(key, (CONCENTRATION_STEPS, 2), counts.dtype)
-    noise = jax.random.normal(jax.random.fold_in(key, 1), (CONCENTRATION_STEPS,), counts.dtype)
+    uniform_key, normal_key = jax.random.split(key)
+    uniforms = jax.random.uniform(uniform_key, (CONCENTRATION_STEPS, 2), counts.dtype)
+    noise = jax.random.normal(normal_key, (CONCENTRATION_STEPS,), counts.dtype)
     position = jnp.log(current)
     density = log_density(position)
     for i in range(CONCENTRATION_STEPS):
