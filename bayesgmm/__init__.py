@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 # Names load on first use, so that ``import bayesgmm`` costs no more than it must.
 _HOME = {
     "BayesianGaussianMixture": "estimators.bayesian",
+    "CredibleBall": "posterior.ball",
     "CollapsedError": "engines.em",
     "DataWarning": "data.dataset",
     "Dataset": "data.dataset",
@@ -22,25 +23,37 @@ _HOME = {
     "Model": "model.resolved",
     "NUTS": "engines.nuts",
     "NormalInverseWishart": "model.priors",
+    "NotIdentifiedError": "posterior.relabel",
     "Outcome": "result",
     "Partition": "posterior.partition",
+    "Predictive": "posterior.predictive",
     "Status": "result",
+    "Relabelled": "posterior.relabel",
     "SparseDirichlet": "model.weights",
     "co_clustering": "posterior.partition",
+    "credible_ball": "posterior.ball",
+    "compare": "posterior.compare",
+    "condition": "posterior.condition",
     "datasets": "datasets",
     "diagnose": "diagnostics.checks",
     "fit": "api",
+    "impute": "posterior.impute",
+    "information_criteria": "posterior.criteria",
     "load": "store",
     "log_density": "posterior.density",
+    "loo": "posterior.loo",
+    "marginal": "posterior.condition",
     "membership": "posterior.membership",
     "numpyro_model": "engines.numpyro_model",
     "partition": "posterior.partition",
     "plots": "plots",
     "pointwise_log_likelihood": "posterior.density",
     "prior_of_clusters": "model.cluster_prior",
+    "relabel": "posterior.relabel",
     "resolve": "model.resolved",
     "save": "store",
     "to_datatree": "diagnostics.datatree",
+    "waic": "posterior.waic",
 }
 _MODULES = {"datasets", "plots"}
 
@@ -85,8 +98,17 @@ if TYPE_CHECKING:
         MixtureOfFiniteMixtures,
         SparseDirichlet,
     )
+    from .posterior.ball import CredibleBall, credible_ball
+    from .posterior.compare import compare
+    from .posterior.condition import condition, marginal
+    from .posterior.criteria import information_criteria
     from .posterior.density import log_density, pointwise_log_likelihood
+    from .posterior.impute import impute
+    from .posterior.loo import loo
     from .posterior.membership import membership
     from .posterior.partition import Partition, co_clustering, partition
+    from .posterior.predictive import Predictive
+    from .posterior.relabel import NotIdentifiedError, Relabelled, relabel
+    from .posterior.waic import waic
     from .result import Fit, Outcome, Status
     from .store import load, save

@@ -98,8 +98,12 @@ class Dataset:
         )
 
 
-def read_table(data: Any) -> tuple[np.ndarray, tuple[str, ...] | None]:
+def read_table(data: Any, *, missing: bool = False) -> tuple[np.ndarray, tuple[str, ...] | None]:
     """Return the numbers of a table (N, D) and its column names, or None if it has none.
+
+    Args:
+        data: the table.
+        missing: whether cells may be missing, NaN.
 
     Raises:
         ValueError: not two-dimensional, empty, complex, sparse, or not finite.
@@ -108,7 +112,7 @@ def read_table(data: Any) -> tuple[np.ndarray, tuple[str, ...] | None]:
     table, names = _from_frame(data)
     values = _as_float(table, names)
     _check_shape(values)
-    _check_finite(values, names)
+    _check_finite(np.where(np.isnan(values), 0, values) if missing else values, names)
     return values, names
 
 
@@ -245,13 +249,15 @@ def _check_range(lowest: np.ndarray, highest: np.ndarray, dtype: np.dtype) -> No
         )
 
 
-def match_columns(data: Any, names: Sequence[str], named: bool, dtype: np.dtype) -> np.ndarray:
+def match_columns(
+    data: Any, names: Sequence[str], named: bool, dtype: np.dtype, *, missing: bool = False
+) -> np.ndarray:
     """Return new rows (M, D) checked against the columns of a fit.
 
     Raises:
         ValueError: another number of columns, or frame columns with other names.
     """
-    values, found = read_table(data)
+    values, found = read_table(data, missing=missing)
     if values.shape[1] != len(names):
         raise ValueError(
             f"X has {values.shape[1]} features, but this fit is expecting {len(names)} features "

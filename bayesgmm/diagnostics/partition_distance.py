@@ -5,7 +5,8 @@ The variation of information (Meila 2007) on a sample of rows, the labels redraw
 
 import numpy as np
 
-from ..posterior.partition import evenly, expected_vi, rank_by_size
+from ..posterior.losses import Loss, losses
+from ..posterior.partition import evenly, rank_by_size
 from ..result import Fit
 
 MOST_ROWS = 500
@@ -25,22 +26,6 @@ def partition_distances(fit: Fit) -> np.ndarray:
     draws = (n_draws * np.arange(n_chains)[:, None] + kept).ravel()
     labels = rank_by_size(fit.labels_of_draws(draws, evenly(fit.data.n_rows, MOST_ROWS)))
     candidates = labels[evenly(len(labels), MOST_CANDIDATES)]
-    representative = candidates[int(np.argmin(expected_vi(candidates)))]
-    return distances_to(labels, representative).reshape(n_chains, -1)
-
-
-def distances_to(labels: np.ndarray, one: np.ndarray) -> np.ndarray:
-    """Return the variation of information of labels (S, N) to one partition (N,), in bits, (S,)."""
-    size = int(one.max()) + 1
-    n_labels = int(labels.max()) + 1
-    cells = labels.astype(np.int64) * size + one
-    joint = np.stack([np.bincount(row, minlength=n_labels * size) for row in cells])
-    joint = joint.reshape(len(labels), n_labels, size) / labels.shape[1]
-    of_one = np.bincount(one) / len(one)
-    return 2 * entropy(joint.reshape(len(labels), -1)) - entropy(joint.sum(-1)) - entropy(of_one)
-
-
-def entropy(probabilities: np.ndarray) -> np.ndarray:
-    """Return the entropy over the last axis, in bits."""
-    positive = np.where(probabilities > 0, probabilities, 1.0)
-    return -(probabilities * np.log2(positive)).sum(-1)
+    to_each_other = losses(Loss(), candidates, candidates).mean(1)
+    representative = candidates[int(np.argmin(to_each_other))]
+    return losses(Loss(), representative[None], labels).reshape(n_chains, -1)

@@ -24,9 +24,15 @@ from ..model.weights import (
     MixtureOfFiniteMixtures,
     SparseDirichlet,
 )
+from ..posterior.ball import CredibleBall, credible_ball
+from ..posterior.condition import condition, marginal
 from ..posterior.density import draw_rows, log_density
+from ..posterior.impute import Imputation, impute
+from ..posterior.loo import loo
 from ..posterior.membership import membership
 from ..posterior.partition import Partition, co_clustering, partition
+from ..posterior.predictive import Predictive
+from ..posterior.waic import waic
 from ..result import Fit
 from ..store import save
 from .random_state import seed_of
@@ -34,6 +40,7 @@ from .random_state import seed_of
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from arviz import ELPDData, ELPDDataLOO
 
 WEIGHT_PRIORS = {
     "mixture_of_finite_mixtures": MixtureOfFiniteMixtures,
@@ -249,9 +256,33 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         rows, _ = draw_rows(self._fitted(), n_samples, check_random_state(self.random_state))
         return rows, self.predict(rows)
 
+    def marginal(self, columns: Any) -> Predictive:
+        """Return the distribution of some columns of a new row (``bg.marginal``)."""
+        return marginal(self._fitted(), columns)
+
+    def condition(self, values: Any) -> Predictive:
+        """Return the distribution of the other columns given some (``bg.condition``)."""
+        return condition(self._fitted(), values)
+
+    def impute(self, X: Any, n_draws: int = 0) -> Imputation:
+        """Return rows (N, D) with their missing cells filled in (``bg.impute``)."""
+        return impute(self._fitted(), X, n_draws, seed_of(self.random_state))
+
     def co_clustering(self, rows: Any = None) -> np.ndarray:
         """Return the posterior probability that two fitted rows belong together, (M, M)."""
         return co_clustering(self._fitted(), rows)
+
+    def credible_ball(self, prob: float = 0.95) -> CredibleBall:
+        """Return the ball of partitions around ``partition_`` with this posterior probability."""
+        return credible_ball(self._fitted(), prob, self.partition_)
+
+    def loo(self) -> "ELPDDataLOO":
+        """Return the leave-one-out predictive density of the fitted rows (``bg.loo``)."""
+        return loo(self._fitted())
+
+    def waic(self) -> "ELPDData":
+        """Return the widely applicable information criterion (``bg.waic``); prefer ``loo``."""
+        return waic(self._fitted())
 
     def diagnose(self) -> "pd.DataFrame":
         """Return the table of checks."""

@@ -29,7 +29,11 @@ from ..api import fit
 from ..data.dataset import Dataset, read_table
 from ..engines.em import EM
 from ..model.spec import MixtureSpec
+from ..posterior.condition import condition, marginal
+from ..posterior.criteria import InformationCriteria, information_criteria
 from ..posterior.density import draw_rows, log_density, log_responsibilities
+from ..posterior.impute import Imputation, impute
+from ..posterior.predictive import Predictive
 from ..result import Fit, Outcome
 from .covariances import covariances, precisions, precisions_cholesky
 from .given_start import given_start
@@ -252,14 +256,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def aic(self, X: Any) -> float:
         """Return Akaike's information criterion on rows (M, D); lower is better."""
-        densities = self.score_samples(X)
-        return float(-2 * densities.sum(dtype=float) + 2 * self._fitted().n_parameters)
+        return self._criteria(X).aic
 
     def bic(self, X: Any) -> float:
         """Return the Bayesian information criterion on rows (M, D); lower is better."""
-        densities = self.score_samples(X)
-        penalty = np.log(len(densities)) * self._fitted().n_parameters
-        return float(-2 * densities.sum(dtype=float) + penalty)
+        return self._criteria(X).bic
+
+    def icl(self, X: Any) -> float:
+        """Return the integrated completed likelihood on rows (M, D); lower is better."""
+        return self._criteria(X).icl
 
     def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Draw rows from the fitted mixture.
@@ -275,8 +280,23 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         return draw_rows(self._fitted(), n_samples, check_random_state(self.random_state))
 
+    def marginal(self, columns: Any) -> Predictive:
+        """Return the distribution of some columns of a new row (``bg.marginal``)."""
+        return marginal(self._fitted(), columns)
+
+    def condition(self, values: Any) -> Predictive:
+        """Return the distribution of the other columns given some (``bg.condition``)."""
+        return condition(self._fitted(), values)
+
+    def impute(self, X: Any, n_draws: int = 0) -> Imputation:
+        """Return rows (N, D) with their missing cells filled in (``bg.impute``)."""
+        return impute(self._fitted(), X, n_draws, seed_of(self.random_state))
+
     def _log_responsibilities(self, X: Any) -> np.ndarray:
         return log_responsibilities(self._fitted(), self._rows(X))
+
+    def _criteria(self, X: Any) -> InformationCriteria:
+        return information_criteria(self._fitted(), self._rows(X))
 
     def _rows(self, X: Any) -> np.ndarray:
         """Return rows (M, D) whose columns are those of the fit."""

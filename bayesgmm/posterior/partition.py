@@ -1,29 +1,26 @@
-r"""One partition for a posterior: the draw with the least expected variation of information.
+r"""One partition for a posterior, its clusters in each draw, and how often two rows go together.
 
-VI(a, b) = H(a) + H(b) - 2 I(a, b) is a distance between partitions that does not see labels
-(Meila 2007). The expected distance of each candidate to the posterior is an average over draws, and
-the candidates are the draws themselves (Wade & Ghahramani 2018, Bayesian Analysis 13, 559-626).
-
-What a component of one draw has to do with the clusters of that partition is a table of shares,
-``shares[s, k, j]``: the share of cluster j among the rows that draw s puts into its component k. So
-the probability that a new row belongs to cluster j is sum_k p(k | x, draw) shares[s, k, j], averaged
-over draws: the probability that a row drawn from x's own component is one of cluster j. No labels
-are matched.
+The partition has the least expected loss over posterior draws (``losses``, ``salso``). What a component
+of one draw has to do with its clusters is a table of shares, ``shares[s, k, j]``: the share of cluster
+j among the rows that draw s puts into its component k. So the probability that a new row belongs to
+cluster j is sum_k p(k | x, draw) shares[s, k, j], averaged over draws: the probability that a row drawn
+from x's own component is one of cluster j. No labels are matched.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
 from ..numerics.precision import in_float64
 from ..result import Fit
+from .losses import Loss, losses
+from .salso import classified, renumbered, search
 
-MOST_CANDIDATES = 400
-MOST_ROWS = 2_000
+MOST_DRAWS = 1_000
+MOST_SEARCHED_ROWS = 20_000
+# Labels held at once, two bytes each; further draws are left out among very many rows.
+MOST_LABELS = 200_000_000
+FEWEST_DRAWS = 100
 MOST_ROWS_OF_MATRIX = 10_000
 
 
@@ -34,41 +31,77 @@ class Partition:
     Attributes:
         labels: cluster of each row, 0 for the largest, (N,).
         n_clusters: number of clusters, J.
-        expected_vi: its expected variation of information to the posterior, in bits.
-        draws: indices of the draws that ``shares`` describes, (S,).
+        loss: the loss whose expectation it makes small.
+        expected_loss: that expectation over the draws, for the searched rows; bits for the
+            variation of information.
+        draws: indices of the draws used, into those of all chains laid end to end, (S,).
+        searched: indices of the rows that were partitioned together; the others went to the cluster
+            where each costs least, (M,).
         shares: share of each cluster in each component of these draws, (S, K, J).
     """
 
     labels: np.ndarray
     n_clusters: int
-    expected_vi: float
+    loss: Loss
+    expected_loss: float
     draws: np.ndarray
+    searched: np.ndarray
     shares: np.ndarray
 
 
 @in_float64
-def partition(fit: Fit) -> Partition:
-    """Find the draw with the least expected variation of information.
+def partition(
+    fit: Fit, loss: str = "vi", a: float = 1.0, *, n_runs: int | None = None, seed: int = 0
+) -> Partition:
+    """Find the partition of the least expected loss.
 
-    For more than 2,000 rows the expectation is taken over an even subsample of rows, and for more
-    than 400 draws over an even subsample of draws.
+    The expectation is taken over up to 1,000 draws, evenly spaced. Up to 20,000 rows, evenly
+    spaced, are searched together; each further row goes to the cluster where it costs least.
 
     Args:
         fit: any fit; a point has one partition, that of the most probable components.
+        loss: "vi", the variation of information, or "binder".
+        a: price of parting two rows that belong together, in (0, 2), against 2 - a for joining two
+            that do not; above one for fewer clusters.
+        n_runs: runs of the search from different starts; by default 16, fewer for many rows.
+        seed: seed of the order in which rows are visited.
 
     Returns:
         The partition, and the table that carries it to new rows.
+
+    Raises:
+        ValueError: another loss, or a outside (0, 2), or n_runs below one.
     """
-    draws = evenly(fit.log_likelihood.size, MOST_CANDIDATES)
+    measure = Loss(loss, a)
+    if n_runs is not None and n_runs < 1:
+        raise ValueError(f"Expected n_runs >= 1, got {n_runs}. Leave it out for the default.")
+    draws = draws_for(fit)
     labels = fit.labels_of_draws(draws)
-    ranked = rank_by_size(labels)
-    some_rows = evenly(labels.shape[1], MOST_ROWS)
-    expected = expected_vi(ranked[:, some_rows])
-    best = int(np.argmin(expected))
-    chosen = ranked[best]
+    searched = evenly(labels.shape[1], MOST_SEARCHED_ROWS)
+    some = rank_by_size(labels[:, searched])
+    chosen = some[0] if len(some) == 1 else search(measure, some, n_runs, seed).labels
+    expected = float(losses(measure, chosen[None], some).mean())
+    if len(searched) < labels.shape[1]:
+        chosen = completed(measure, labels, searched, chosen)
+    chosen = chosen.astype(np.int64)
     n_clusters = int(chosen.max()) + 1
     shares = cluster_shares(labels, chosen, fit.model.n_components, n_clusters)
-    return Partition(chosen.astype(np.int64), n_clusters, float(expected[best]), draws, shares)
+    return Partition(chosen, n_clusters, measure, expected, draws, searched, shares)
+
+
+def completed(
+    loss: Loss, labels: np.ndarray, searched: np.ndarray, of_searched: np.ndarray
+) -> np.ndarray:
+    """Send the rows beyond those searched to the clusters of a partition, (N,)."""
+    chosen = classified(loss, labels[:, searched], of_searched, labels)
+    chosen[searched] = of_searched
+    return renumbered(chosen)
+
+
+def draws_for(fit: Fit) -> np.ndarray:
+    """Return evenly spaced draws, 1,000 of them or, among very many rows, fewer."""
+    most = min(MOST_DRAWS, max(FEWEST_DRAWS, MOST_LABELS // fit.data.n_rows))
+    return evenly(fit.log_likelihood.size, most)
 
 
 def evenly(n: int, most: int) -> np.ndarray:
@@ -87,40 +120,15 @@ def rank_by_size(labels: np.ndarray) -> np.ndarray:
     return ranked
 
 
-def expected_vi(labels: np.ndarray) -> np.ndarray:
-    """Return each draw's mean variation of information to all draws, in bits, (S,)."""
-    return np.asarray(_expected_vi(jnp.asarray(labels), int(labels.max()) + 1))
-
-
-@partial(jax.jit, static_argnums=1)
-def _expected_vi(labels: Array, n_labels: int) -> Array:
-    n_draws, n_rows = labels.shape
-    # Counts up to 2,000 are exact in single precision, where the product is twice as fast.
-    all_draws = jax.nn.one_hot(labels, n_labels, dtype=jnp.float32)
-    flat = all_draws.transpose(0, 2, 1).reshape(-1, n_rows)
-    entropies = _entropy(all_draws.sum(1) / n_rows)
-
-    def mean_distance(part: tuple[Array, Array]) -> Array:
-        one, entropy = part
-        joint = (flat @ one).reshape(n_draws, -1) / n_rows
-        return (2 * _entropy(joint) - entropy - entropies).mean()
-
-    return jax.lax.map(mean_distance, (all_draws, entropies))
-
-
-def _entropy(probabilities: Array) -> Array:
-    """Return the entropy over the last axis, in bits; VI = 2 H(a, b) - H(a) - H(b)."""
-    positive = jnp.where(probabilities > 0, probabilities, 1.0)
-    return -(probabilities * jnp.log2(positive)).sum(-1)
-
-
 def cluster_shares(
     labels: np.ndarray, chosen: np.ndarray, n_components: int, n_clusters: int
 ) -> np.ndarray:
     """Return the share of each cluster of ``chosen`` in each component of each draw, (S, K, J)."""
     counts = np.empty((len(labels), n_components, n_clusters))
-    for one, out in zip(labels.astype(np.int64), counts, strict=True):
-        cells = np.bincount(one * n_clusters + chosen, minlength=n_components * n_clusters)
+    for one, out in zip(labels, counts, strict=True):
+        cells = np.bincount(
+            one.astype(np.int64) * n_clusters + chosen, minlength=n_components * n_clusters
+        )
         out[:] = cells.reshape(n_components, n_clusters)
     return counts / np.maximum(counts.sum(-1, keepdims=True), 1)
 
@@ -134,7 +142,7 @@ def co_clustering(fit: Fit, rows: np.ndarray | None = None) -> np.ndarray:
         rows: indices of rows (M,); all by default.
 
     Returns:
-        (M, M), estimated from up to 400 draws' labels.
+        (M, M), estimated from up to 1,000 draws' labels.
 
     Raises:
         ValueError: more than 10,000 rows, whose matrix would not fit.
@@ -145,8 +153,7 @@ def co_clustering(fit: Fit, rows: np.ndarray | None = None) -> np.ndarray:
             f"Expected at most {MOST_ROWS_OF_MATRIX} rows for a square matrix, got {n_rows}. Pass rows=, "
             "indices of the rows you want to compare."
         )
-    draws = evenly(fit.log_likelihood.size, MOST_CANDIDATES)
-    labels = rank_by_size(fit.labels_of_draws(draws, rows))
+    labels = rank_by_size(fit.labels_of_draws(draws_for(fit), rows))
     together = np.zeros((n_rows, n_rows), np.float32)
     for one in labels:
         members = np.eye(one.max() + 1, dtype=np.float32)[one]

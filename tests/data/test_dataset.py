@@ -182,6 +182,16 @@ def test_new_rows_are_matched_by_number_and_name():
     match_columns(shuffled, NAMES, False, np.dtype(float))
 
 
+def test_missing_cells_pass_where_they_are_asked_for_and_infinity_never():
+    holes = [[1.0, np.nan, 3.0], [np.nan] * 3]
+    values = match_columns(holes, NAMES, False, np.dtype(float), missing=True)
+    assert np.array_equal(values, holes, equal_nan=True)
+    with pytest.raises(ValueError, match=r"infinity.* row 1, column 2"):
+        match_columns([holes[0], [np.nan, 1, np.inf]], NAMES, False, np.dtype(float), missing=True)
+    with pytest.raises(ValueError, match=r"NaN.* row 0, column 1"):
+        match_columns(holes, NAMES, False, np.dtype(float))
+
+
 def test_new_rows_may_be_constant_or_few():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

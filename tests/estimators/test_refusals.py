@@ -80,7 +80,7 @@ def faithful_fit():
 
 def test_another_number_of_columns_is_refused(faithful_fit):
     message = "X has 3 features, but GaussianMixture is expecting 2 features as input"
-    for question in ("predict", "predict_proba", "score_samples", "score", "aic", "bic"):
+    for question in ("predict", "predict_proba", "score_samples", "score", "aic", "bic", "icl"):
         with pytest.raises(ValueError, match=message):
             getattr(faithful_fit, question)(np.ones((4, 3)))
 

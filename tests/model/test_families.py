@@ -96,6 +96,15 @@ def test_matrices_and_records_are_inverse_to_each_other(structure):
 
 
 @every_structure
+def test_factors_are_the_lower_roots_of_the_matrices(structure):
+    _, mixture = batch(structure)
+    factors = np.asarray(structure.family.factors(mixture))
+    assert np.array_equal(factors, np.tril(factors))
+    squared = factors @ factors.swapaxes(-1, -2)
+    assert_close(squared, structure.family.matrices(mixture), rtol=1e-12)
+
+
+@every_structure
 def test_from_matrices_takes_the_nearest_of_the_structure(structure):
     free = tb.random_matrices(np.random.default_rng(3), K, size=D)
     record = structure.family.from_matrices(free[0] if structure.is_shared else free)

@@ -149,6 +149,9 @@ class Family(Protocol):
     def matrices(self, mixture: Mixture) -> Array:
         """Return dense covariance matrices, (..., K, D, D)."""
 
+    def factors(self, mixture: Mixture) -> Array:
+        """Return the lower Cholesky factors of ``matrices``, never squared, (..., K, D, D)."""
+
     def covariances(self, mixture: Mixture) -> Array:
         """Return the covariances in the shape of the scatter: what a row adds to it on average."""
 

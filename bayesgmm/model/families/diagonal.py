@@ -205,6 +205,11 @@ class DiagonalFamily:
         variances = mixture.covariance.scales**2
         return variances[..., None] * jnp.eye(variances.shape[-1], dtype=variances.dtype)
 
+    def factors(self, mixture: Mixture) -> Array:
+        """Return diag(sigma), (..., K, D, D)."""
+        scales = mixture.covariance.scales
+        return scales[..., None] * jnp.eye(scales.shape[-1], dtype=scales.dtype)
+
     def covariances(self, mixture: Mixture) -> Array:
         """Return the variances, (..., K, D)."""
         return mixture.covariance.scales**2

@@ -213,6 +213,10 @@ class FullFamily:
         """Return chol chol^T, (..., K, D, D)."""
         return jnp.einsum("...ij,...kj->...ik", mixture.covariance.chol, mixture.covariance.chol)
 
+    def factors(self, mixture: Mixture) -> Array:
+        """Return chol, (..., K, D, D)."""
+        return mixture.covariance.chol
+
     def covariances(self, mixture: Mixture) -> Array:
         """Return chol chol^T, (..., K, D, D)."""
         return self.matrices(mixture)

@@ -202,6 +202,11 @@ class SphericalFamily:
         variances = mixture.covariance.scales[..., None, None] ** 2
         return variances * jnp.eye(mixture.means.shape[-1], dtype=variances.dtype)
 
+    def factors(self, mixture: Mixture) -> Array:
+        """Return sigma I, (..., K, D, D)."""
+        scales = mixture.covariance.scales[..., None, None]
+        return scales * jnp.eye(mixture.means.shape[-1], dtype=scales.dtype)
+
     def covariances(self, mixture: Mixture) -> Array:
         """Return the variances summed over columns, (..., K)."""
         return mixture.means.shape[-1] * mixture.covariance.scales**2

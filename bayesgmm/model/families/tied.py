@@ -216,6 +216,11 @@ class TiedFamily:
         dense = jnp.einsum("...ij,...kj->...ik", chol, chol)[..., None, :, :]
         return jnp.broadcast_to(dense, (*mixture.means.shape, mixture.means.shape[-1]))
 
+    def factors(self, mixture: Mixture) -> Array:
+        """Return chol repeated, (..., K, D, D)."""
+        chol = mixture.covariance.chol[..., None, :, :]
+        return jnp.broadcast_to(chol, (*mixture.means.shape, mixture.means.shape[-1]))
+
     def covariances(self, mixture: Mixture) -> Array:
         """Return chol chol^T for every component, (..., K, D, D)."""
         return self.matrices(mixture)

@@ -1,0 +1,97 @@
+"""Criteria for a point estimate: AIC, BIC and ICL, lower is better.
+
+With log L the log-likelihood of N rows, p the number of free parameters and r_nk the
+responsibilities,
+
+    AIC = -2 log L + 2 p                          (Akaike 1974)
+    BIC = -2 log L + p log N                      (Schwarz 1978)
+    ICL = BIC - 2 sum_n log max_k r_nk            (Biernacki, Celeux & Govaert 2000)
+
+BIC asks for the density, ICL for clusters as well: rows between two components cost. ICL is the
+form of its authors and of mclust, in which the most probable labels stand for the missing ones; the
+form of McLachlan & Peel (2000) with the entropy of the responsibilities in their place is larger.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.scipy.special import logsumexp
+
+from ..model.families.base import Family
+from ..model.kernel import log_joint
+from ..model.mixture import Mixture
+from ..numerics.precision import in_float64
+from ..result import Fit
+from .density import in_blocks, scaled_rows
+
+
+class InformationCriteria(NamedTuple):
+    """What a point estimate reaches and what its parameters cost.
+
+    Attributes:
+        log_likelihood: log L of the rows in the data's units.
+        n_parameters: free parameters, p.
+        aic: Akaike's information criterion.
+        bic: the Bayesian information criterion.
+        icl: the integrated completed likelihood, BIC with a price for doubtful labels.
+    """
+
+    log_likelihood: float
+    n_parameters: int
+    aic: float
+    bic: float
+    icl: float
+
+
+@in_float64
+def information_criteria(fit: Fit, X: Any = None) -> InformationCriteria:
+    """Return AIC, BIC and ICL of a point fit; lower is better.
+
+    They are defined at the maximum of the likelihood. At the mode of a posterior, where EM ends if
+    there are priors, p counts parameters that the prior holds back: compare such fits with each
+    other only.
+
+    Args:
+        fit: a point fit.
+        X: rows (N, D) with the columns of the fit; the fitted ones by default.
+
+    Returns:
+        The criteria, on scikit-learn's scale.
+
+    Raises:
+        ValueError: a fit that is not a point, or other columns.
+
+    Reference:
+        Biernacki, Celeux & Govaert (2000), IEEE Transactions on Pattern Analysis and Machine
+        Intelligence 22, 719-725.
+    """
+    if not fit.is_point:
+        raise ValueError(
+            f"Expected a point fit, got a {fit.kind}: AIC, BIC and ICL are defined at a single value "
+            "of the parameters. Use bg.loo(fit) or bg.waic(fit)."
+        )
+    scaled = fit.data.scaled() if X is None else scaled_rows(fit, X)
+    n_rows, n_columns = scaled.shape
+    width = 8 * fit.model.n_components * (n_columns + 2)
+    blocks = in_blocks(partial(log_densities_of_row, fit.model.family, fit.scaled), scaled, width)
+    totals = np.sum([block.sum(1) for block in blocks], axis=0)
+    log_likelihood, completed = totals - n_rows * n_columns * np.log(fit.model.affine.scale)
+    penalty = np.log(n_rows) * fit.n_parameters
+    return InformationCriteria(
+        log_likelihood=float(log_likelihood),
+        n_parameters=fit.n_parameters,
+        aic=float(-2 * log_likelihood + 2 * fit.n_parameters),
+        bic=float(-2 * log_likelihood + penalty),
+        icl=float(-2 * completed + penalty),
+    )
+
+
+@partial(jax.jit, static_argnums=0)
+def log_densities_of_row(family: Family, mixture: Mixture, columns: Array) -> Array:
+    """Return log p(x), and log p(x, k) of the most probable component, (2, n)."""
+    joint = log_joint(family, mixture, columns)
+    return jnp.stack([logsumexp(joint, axis=-2), joint.max(-2)])

@@ -1,0 +1,207 @@
+"""Known permutations are undone, and clusters that cannot be named are refused."""
+
+from dataclasses import replace
+
+import arviz as az
+import jax
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from quick import quick_compilation
+from textbook import assert_close
+
+import bayesgmm as bg
+from bayesgmm.model.mixture import Diagonal, Full, Mixture, Spherical, Tied
+from bayesgmm.result import Fit
+
+METHODS = ("ecr", "stephens", "centroids")
+FAMILIES = ("full", "tied", "diag", "spherical")
+TRUTH = np.repeat([0, 1, 2], [60, 40, 30])
+CENTRES = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]])
+
+
+def sample(rows, **settings):
+    spec = bg.MixtureSpec(**settings)
+    engine = bg.Gibbs(n_chains=2, n_warmup=200, n_draws=400, thin=1, progress=False)
+    with quick_compilation():
+        return bg.fit(rows, spec, engine=engine, seed=0)
+
+
+def rows_around(centres, seed=1):
+    return np.random.default_rng(seed).normal(centres[TRUTH])
+
+
+RECORDS = {
+    "full": lambda sds, d: Full(sds[..., None, None] * np.eye(d)),
+    "tied": lambda sds, d: Tied(sds[..., 0, None, None] * np.eye(d)),
+    "diag": lambda sds, d: Diagonal(np.repeat(sds[..., None], d, -1)),
+    "spherical": lambda sds, d: Spherical(sds),
+}
+
+
+def handmade(rows, truth, sds, family="full"):
+    """Draws around clusters of known rows with known standard deviations, two chains of 400."""
+    rng = np.random.default_rng(3)
+    n_clusters, n_columns = len(sds), rows.shape[1]
+    data = bg.Dataset.from_array(rows)
+    model = bg.resolve(bg.MixtureSpec(n_components=n_clusters, covariance=family), data)
+    shape = (2, 400, n_clusters)
+    centres = np.stack([rows[truth == j].mean(0) for j in range(n_clusters)])
+    means = model.affine.forward(centres + rng.normal(0, 0.15, (*shape, n_columns)))
+    widths = np.asarray(sds) / model.affine.scale * np.exp(rng.normal(0, 0.03, shape))
+    weights = np.log(rng.dirichlet(1.0 + np.bincount(truth), shape[:2]))
+    fit = Fit(
+        model=model,
+        data=data,
+        engine=bg.Gibbs(n_chains=2, n_draws=400),
+        kind="posterior",
+        scaled=Mixture(weights, means, RECORDS[family](widths, n_columns)),
+        log_likelihood=np.zeros(shape[:2]),
+        status=bg.Status(bg.Outcome.COMPLETE, ""),
+        label_key=np.asarray(jax.random.key_data(jax.random.key(0))),
+    )
+    counts = [np.bincount(one, minlength=n_clusters) for one in fit.allocations().reshape(800, -1)]
+    return replace(fit, counts=np.reshape(counts, shape))
+
+
+@pytest.fixture(scope="module")
+def fits():
+    rows = rows_around(CENTRES)
+    return {family: handmade(rows, TRUTH, [1.0, 1.0, 1.0], family) for family in FAMILIES}
+
+
+def shuffled(fit, seed=0):
+    """The same posterior, the components of every draw in random order."""
+    order = np.random.default_rng(seed).random(fit.counts.shape).argsort(-1)
+
+    def shuffle(leaf):
+        return np.take_along_axis(leaf, order.reshape(*order.shape, *(1,) * (leaf.ndim - 3)), 2)
+
+    record = fit.scaled.covariance
+    covariance = record if isinstance(record, Tied) else jax.tree.map(shuffle, record)
+    scaled = fit.scaled._replace(
+        log_weights=shuffle(fit.scaled.log_weights),
+        means=shuffle(fit.scaled.means),
+        covariance=covariance,
+    )
+    return replace(fit, scaled=scaled, counts=shuffle(fit.counts)), order
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_known_permutations_are_undone(fits, family, method):
+    fit = fits[family]
+    before = bg.relabel(fit, method)
+    switched, order = shuffled(fit)
+    after = bg.relabel(switched, method)
+    known = np.take_along_axis(order.reshape(-1, 3), after.components, 1)
+    assert_array_equal(known, before.components)
+    for ours, theirs in zip(
+        jax.tree.leaves(after.mixture), jax.tree.leaves(before.mixture), strict=True
+    ):
+        assert_array_equal(ours, theirs)
+    assert after.is_identified
+    assert after.non_permutation_rate == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_means_of_symmetric_modes_do_not_average_to_the_middle(method):
+    truth = np.repeat([0, 1], 50)
+    x = np.random.default_rng(0).normal(8.0 * truth - 4)[:, None]
+    switched, _ = shuffled(handmade(x, truth, [1.0, 1.0]))
+    middle = switched.mixture.means.mean((0, 1))
+    assert np.abs(middle).max() < 1
+    means = bg.relabel(switched, method).mixture.means.mean(0)
+    assert_close(np.sort(means.ravel()), [-4, 4], atol=1.0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_separated_clusters_have_mixed(fits, method):
+    switched, _ = shuffled(fits["full"])
+    found = bg.relabel(switched, method)
+    means = found.mixture.means.reshape(2, -1, 6)
+    assert max(az.rhat(means[..., i]) for i in range(6)) < 1.01
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_clusters_of_one_place_and_two_widths_are_told_apart(method):
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(size=(150, 2)), 20 * rng.normal(size=(150, 2))])
+    switched, _ = shuffled(handmade(x, np.repeat([0, 1], 150), [1.0, 20.0]))
+    found = bg.relabel(switched, method)
+    widths = np.linalg.norm(found.mixture.covariance.chol, axis=(-2, -1))
+    assert_close(np.sort(widths.mean(0)) / np.sqrt(2), [1, 20], rtol=0.2)
+    assert (widths[:, 0] > widths[:, 1]).mean() in (0, 1)
+
+
+@pytest.fixture(scope="module")
+def varying():
+    return sample(rows_around(CENTRES), n_components="auto", max_components=6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_draw_can_be_kept(varying, method):
+    fit = varying
+    modal, whole = (bg.relabel(fit, method, keep=keep) for keep in ("modal", "all"))
+    assert modal.n_clusters == whole.n_clusters == 3
+    assert_close(modal.share_of_draws, (fit.n_clusters == 3).mean())
+    assert len(whole.draws) == 800
+    assert len(modal.draws) < 800
+    assert_array_equal(whole.components[modal.draws], modal.components)
+    fewer = fit.n_clusters.ravel() < 3
+    assert_array_equal((whole.components < 0).any(1), fewer)
+    assert_array_equal(np.isnan(whole.mixture.means).any((1, 2)), fewer)
+
+
+def test_fewer_clusters_than_asked_for_leave_some_without_a_component(varying):
+    most = int(varying.n_clusters.max())
+    found = bg.relabel(varying, n_clusters=most, keep="all")
+    lacking = (found.components < 0).sum(1)
+    assert_array_equal(lacking, most - varying.n_clusters.ravel())
+
+
+def test_names_are_those_of_the_partition(fits):
+    switched, _ = shuffled(fits["diag"])
+    clusters = bg.partition(switched)
+    found = bg.relabel(switched, clusters=clusters)
+    rows = np.asarray(switched.data.values)
+    centres = [rows[clusters.labels == j].mean(0) for j in range(3)]
+    assert_close(found.mixture.means.mean(0), centres, atol=0.5)
+
+
+def test_clusters_that_overlap_are_not_named():
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    fit = sample(x, n_components=3)
+    found = bg.relabel(fit, "centroids", n_clusters=3)
+    assert found.non_permutation_rate > 0.1
+    assert not found.is_identified
+    with pytest.raises(ValueError, match=r"not identified: in \d+% of the draws two components"):
+        found.require_identified()
+
+
+def test_chains_with_different_numbers_of_clusters_are_not_named(fits):
+    fit = fits["full"]
+    counts = fit.counts.copy()
+    counts[1, :, 0] += counts[1, :, 1]
+    counts[1, :, 1] = 0
+    found = bg.relabel(replace(fit, counts=counts), n_clusters=3)
+    assert "chains hold that number of clusters in [400, 0] draws" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"method": "mode"}, r"Expected method to be one of .* got 'mode'"),
+        ({"keep": "some"}, r"Expected keep to be one of .* got 'some'"),
+        ({"n_clusters": 7}, r"Expected n_clusters to be one of \[3\], .* got 7"),
+    ],
+)
+def test_unknown_settings_are_refused(fits, settings, message):
+    with pytest.raises(ValueError, match=message):
+        bg.relabel(fits["full"], **settings)
+
+
+def test_a_point_has_one_numbering():
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    with pytest.raises(ValueError, match="Expected a posterior"):
+        bg.relabel(bg.fit(x, bg.MixtureSpec.maximum_likelihood(2)))
