@@ -30,6 +30,7 @@ _HOME = {
     "Status": "result",
     "Relabelled": "posterior.relabel",
     "SparseDirichlet": "model.weights",
+    "anomaly_score": "posterior.anomaly",
     "co_clustering": "posterior.partition",
     "credible_ball": "posterior.ball",
     "compare": "posterior.compare",
@@ -41,6 +42,7 @@ _HOME = {
     "information_criteria": "posterior.criteria",
     "load": "store",
     "log_density": "posterior.density",
+    "log_density_with_error": "posterior.density",
     "loo": "posterior.loo",
     "marginal": "posterior.condition",
     "membership": "posterior.membership",
@@ -52,6 +54,7 @@ _HOME = {
     "relabel": "posterior.relabel",
     "resolve": "model.resolved",
     "save": "store",
+    "summary": "diagnostics.summary",
     "to_datatree": "diagnostics.datatree",
     "waic": "posterior.waic",
 }
@@ -81,6 +84,7 @@ if TYPE_CHECKING:
     from .data.dataset import Dataset, DataWarning
     from .diagnostics.checks import diagnose
     from .diagnostics.datatree import to_datatree
+    from .diagnostics.summary import summary
     from .engines.em import EM, CollapsedError
     from .engines.gibbs import Gibbs
     from .engines.numpyro_model import numpyro_model
@@ -98,11 +102,12 @@ if TYPE_CHECKING:
         MixtureOfFiniteMixtures,
         SparseDirichlet,
     )
+    from .posterior.anomaly import anomaly_score
     from .posterior.ball import CredibleBall, credible_ball
     from .posterior.compare import compare
     from .posterior.condition import condition, marginal
     from .posterior.criteria import information_criteria
-    from .posterior.density import log_density, pointwise_log_likelihood
+    from .posterior.density import log_density, log_density_with_error, pointwise_log_likelihood
     from .posterior.impute import impute
     from .posterior.loo import loo
     from .posterior.membership import membership

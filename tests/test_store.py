@@ -224,7 +224,7 @@ def test_arviz_reads_the_file(posterior, tmp_path):
     bg.save(posterior, tmp_path / "fit.nc")
     with xr.open_datatree(tmp_path / "fit.nc", engine="h5netcdf") as tree:
         assert {"posterior", "sample_stats", "observed_data"} <= set(tree.children)
-        assert list(tree["posterior"]["column"].values) == ["length", "größe"]
+        assert list(tree["components"]["feature"].values) == ["length", "größe"]
         assert len(az.summary(tree, var_names=["log_lik", "entropy"])) == 2
         assert tree.attrs["bayesgmm_format"] == files.FORMAT
 

@@ -14,6 +14,7 @@ from ..api import fit
 from ..data.dataset import Dataset
 from ..diagnostics.checks import diagnose
 from ..diagnostics.datatree import to_datatree
+from ..diagnostics.summary import summary
 from ..engines.gibbs import Gibbs
 from ..engines.nuts import NUTS
 from ..model.priors import NormalInverseWishart
@@ -24,6 +25,7 @@ from ..model.weights import (
     MixtureOfFiniteMixtures,
     SparseDirichlet,
 )
+from ..posterior.anomaly import anomaly_score
 from ..posterior.ball import CredibleBall, credible_ball
 from ..posterior.condition import condition, marginal
 from ..posterior.density import draw_rows, log_density
@@ -243,6 +245,10 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         """Return the log posterior predictive density of rows (M, D), (M,)."""
         return log_density(self._fitted(), X)
 
+    def anomaly_score(self, X: Any) -> np.ndarray:
+        """Return the share of predictive mass less dense than rows (M, D), (M,), small if unusual."""
+        return anomaly_score(self._fitted(), X, seed=seed_of(self.random_state))
+
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean log posterior predictive density per row."""
         return float(self.score_samples(X).mean())
@@ -288,19 +294,13 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         """Return the table of checks."""
         return diagnose(self._fitted())
 
-    def summary(self) -> "pd.DataFrame":
-        """Return ArviZ's summary of the quantities that do not depend on labels.
-
-        Components of single draws have no common labels, so rows per component are not offered.
-        """
-        import arviz as az
-
-        quantities = ["n_clusters", "log_lik", "entropy", "sorted_weights"]
-        return az.summary(self.datatree_, var_names=quantities)
+    def summary(self, method: str = "ecr") -> "pd.DataFrame":
+        """Return the table of parameters (``bg.summary``), clusters named as in ``labels_``."""
+        return summary(self._fitted(), method, self.partition_)
 
     @property
     def datatree_(self) -> "xr.DataTree":
-        """The posterior in ArviZ's layout."""
+        """The posterior in ArviZ's layout (``bg.to_datatree``), made anew at every access."""
         return to_datatree(self._fitted())
 
     def save(self, path: Any) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -94,6 +94,60 @@ def log_density(fit: Fit, X: Any) -> np.ndarray:
     blocks = in_blocks(partial(_log_mean_density, fit.model.family, draws), scaled, width)
     result = np.concatenate(list(blocks)) - scaled.shape[1] * np.log(fit.model.affine.scale)
     return result.astype(fit.model.dtype)
+
+
+class DensityEstimate(NamedTuple):
+    """A log posterior predictive density and its Monte Carlo standard error, (M,) each."""
+
+    log_density: np.ndarray
+    error: np.ndarray
+
+
+@in_float64
+def log_density_with_error(fit: Fit, X: Any) -> DensityEstimate:
+    """Return the log posterior predictive density of rows with its Monte Carlo error.
+
+    The error is that of the average over correlated draws, by batch means with about as many
+    batches as draws in each (Flegal & Jones 2010, Annals of Statistics 38, 1034-1070), taken to the
+    logarithm by the delta method.
+
+    Args:
+        fit: a posterior of at least four draws per chain.
+        X: rows (M, D) with the columns of the fit.
+
+    Returns:
+        Estimate and standard error, (M,) each; the error in nats.
+
+    Raises:
+        ValueError: a fit with too few draws, or other columns.
+    """
+    n_draws = 1 if fit.is_point else fit.log_likelihood.shape[1]
+    if n_draws < 4:
+        raise ValueError(
+            f"Expected at least four draws per chain, got {n_draws}: no error can be told from them. "
+            "Use bg.log_density(fit, X), or a posterior with more draws."
+        )
+    scaled, draws = scaled_rows(fit, X), flat_draws(fit)
+    batches = (len(fit.log_likelihood), int(np.sqrt(n_draws)))
+    width = 16 * len(draws.log_weights) + 8 * draws.means.shape[-2] * (scaled.shape[1] + 2)
+    function = partial(_mean_and_error, fit.model.family, batches, draws)
+    table = np.concatenate(list(in_blocks(function, scaled, width)), axis=-1)
+    table[0] -= scaled.shape[1] * np.log(fit.model.affine.scale)
+    return DensityEstimate(*table.astype(fit.model.dtype))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _mean_and_error(
+    family: Family, batches: tuple[int, int], draws: Mixture, columns: Array
+) -> Array:
+    n_chains, n_batches = batches
+    log_densities = log_densities_at(family, draws, columns)
+    log_mean = logsumexp(log_densities, axis=0) - jnp.log(log_densities.shape[0])
+    relative = jnp.exp(log_densities - log_mean).reshape(n_chains, -1, columns.shape[1])
+    length = relative.shape[1] // n_batches
+    whole = relative[:, : n_batches * length].reshape(n_chains * n_batches, length, -1)
+    error = whole.mean(1).std(0, ddof=1) / jnp.sqrt(n_chains * n_batches)
+    return jnp.stack([log_mean, error])
 
 
 def _log_mean_density(family: Family, draws: Mixture, columns: Array) -> Array:

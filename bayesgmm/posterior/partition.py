@@ -1,10 +1,9 @@
 r"""One partition for a posterior, its clusters in each draw, and how often two rows go together.
 
-The partition has the least expected loss over posterior draws (``losses``, ``salso``). What a component
-of one draw has to do with its clusters is a table of shares, ``shares[s, k, j]``: the share of cluster
-j among the rows that draw s puts into its component k. So the probability that a new row belongs to
-cluster j is sum_k p(k | x, draw) shares[s, k, j], averaged over draws: the probability that a row drawn
-from x's own component is one of cluster j. No labels are matched.
+The partition has the least expected loss over posterior draws (``losses``, ``salso``). Its clusters
+are found again in each draw by the rows they share with its components: ``shares[s, k, j]`` is the part
+of component k of draw s that stands for cluster j. So the probability that a new row belongs to cluster
+j is sum_k p(k | x, draw) shares[s, k, j], averaged over draws.
 """
 
 from dataclasses import dataclass
@@ -37,7 +36,8 @@ class Partition:
         draws: indices of the draws used, into those of all chains laid end to end, (S,).
         searched: indices of the rows that were partitioned together; the others went to the cluster
             where each costs least, (M,).
-        shares: share of each cluster in each component of these draws, (S, K, J).
+        shares: part of each component of these draws that stands for each cluster: of an occupied
+            component they add up to one, of an empty one to zero, (S, K, J).
     """
 
     labels: np.ndarray
@@ -85,7 +85,7 @@ def partition(
         chosen = completed(measure, labels, searched, chosen)
     chosen = chosen.astype(np.int64)
     n_clusters = int(chosen.max()) + 1
-    shares = cluster_shares(labels, chosen, fit.model.n_components, n_clusters)
+    shares = shares_of(cluster_counts(labels, chosen, fit.model.n_components, n_clusters))
     return Partition(chosen, n_clusters, measure, expected, draws, searched, shares)
 
 
@@ -120,17 +120,31 @@ def rank_by_size(labels: np.ndarray) -> np.ndarray:
     return ranked
 
 
-def cluster_shares(
+def cluster_counts(
     labels: np.ndarray, chosen: np.ndarray, n_components: int, n_clusters: int
 ) -> np.ndarray:
-    """Return the share of each cluster of ``chosen`` in each component of each draw, (S, K, J)."""
+    """Count the rows of each cluster of ``chosen`` in each component of each draw, (S, K, J)."""
     counts = np.empty((len(labels), n_components, n_clusters))
     for one, out in zip(labels, counts, strict=True):
         cells = np.bincount(
             one.astype(np.int64) * n_clusters + chosen, minlength=n_components * n_clusters
         )
         out[:] = cells.reshape(n_components, n_clusters)
-    return counts / np.maximum(counts.sum(-1, keepdims=True), 1)
+    return counts
+
+
+def shares_of(counts: np.ndarray) -> np.ndarray:
+    """Return what part of each component stands for which cluster, (S, K, J), from counts of rows.
+
+    A component stands for the cluster it has most rows of. A cluster that no component stands for
+    has been merged into the one with most of its rows, which stands for both by their rows.
+    """
+    n_components, n_clusters = counts.shape[1:]
+    is_own = np.arange(n_clusters) == counts.argmax(2)[..., None]
+    is_own &= counts.any(2, keepdims=True)
+    is_home = np.arange(n_components)[:, None] == counts.argmax(1)[:, None]
+    kept = np.where(is_own | (is_home & ~is_own.any(1, keepdims=True)), counts, 0)
+    return kept / np.maximum(kept.sum(2, keepdims=True), 1)
 
 
 @in_float64

@@ -46,7 +46,7 @@ def save(fit: Fit, path: Any) -> None:
     """
     path = Path(path)
     check_folder(path)
-    tree = to_datatree(fit)
+    tree = to_datatree(fit, log_likelihood=False, posterior_predictive=0)
     arrays = exact_arrays(fit)
     tree.attrs |= {HEADER: json.dumps(header(fit, arrays)), VERSION: FORMAT}
     tree[GROUP] = xr.DataTree(

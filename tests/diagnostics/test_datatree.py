@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
+from bayesgmm.diagnostics import datatree
 from bayesgmm.model.mixture import Diagonal, Spherical, Tied
 
 STATS = {"lp", "diverging", "energy", "n_steps", "tree_depth", "acceptance_rate", "step_size"}
@@ -14,16 +15,18 @@ DIMS = {
     "entropy": (),
     "concentration": (),
     "sorted_weights": ("rank",),
+}
+COMPONENT_DIMS = {
     "weights": ("component",),
-    "means": ("component", "column"),
-    "chol": ("component", "column", "column_bis"),
+    "means": ("component", "feature"),
+    "chol": ("component", "feature", "feature_bis"),
 }
 SCALARS = ["n_clusters", "log_lik", "entropy", "concentration"]
 
 
 @pytest.fixture(scope="module")
 def tree(posterior):
-    return bg.to_datatree(posterior, log_likelihood=True)
+    return bg.to_datatree(posterior)
 
 
 @pytest.fixture(scope="module")
@@ -34,22 +37,26 @@ def moving(tree):
 
 def test_groups_variables_and_dimensions(tree):
     assert list(tree["posterior"].data_vars)[:3] == ["n_clusters", "log_lik", "entropy"]
-    found = {name: value.dims for name, value in tree["posterior"].data_vars.items()}
-    assert found == {name: ("chain", "draw", *dims) for name, dims in DIMS.items()}
+    for group, known in (("posterior", DIMS), ("components", COMPONENT_DIMS)):
+        found = {name: value.dims for name, value in tree[group].data_vars.items()}
+        assert found == {name: ("chain", "draw", *dims) for name, dims in known.items()}
+    assert "no common labels" in tree["components"].attrs["note"]
     assert set(tree["sample_stats"].data_vars) == STATS
     assert tree["log_likelihood"]["x"].dims == ("chain", "draw", "row")
-    assert tree["observed_data"]["x"].dims == ("row", "column")
-    assert tree["constant_data"]["centre"].dims == ("column",)
-    assert list(tree["posterior"]["column"].values) == ["length", "width"]
+    assert tree["posterior_predictive"]["x"].dims == ("chain", "draw", "row", "feature")
+    assert tree["observed_data"]["x"].dims == ("row", "feature")
+    assert tree["constant_data"]["centre"].dims == ("feature",)
+    assert list(tree["components"]["feature"].values) == ["length", "width"]
 
 
 def test_values_are_those_of_the_fit(tree, posterior):
-    group = tree["posterior"]
-    np.testing.assert_array_equal(group["means"], posterior.mixture.means)
+    group, components = tree["posterior"], tree["components"]
+    np.testing.assert_array_equal(components["means"], posterior.mixture.means)
     np.testing.assert_array_equal(group["n_clusters"], posterior.n_clusters)
     np.testing.assert_array_equal(tree["observed_data"]["x"], posterior.data.values)
-    assert (group["sorted_weights"].diff("rank") <= 0).all()
-    weights = group["weights"]
+    weights = components["weights"]
+    in_order = -np.sort(-weights, -1)
+    np.testing.assert_array_equal(group["sorted_weights"], in_order[..., :2])
     entropy = -(weights * np.log(weights)).sum("component")
     np.testing.assert_allclose(group["entropy"], entropy, rtol=1e-12)
 
@@ -81,17 +88,18 @@ def test_it_says_where_it_comes_from(tree, posterior):
 def test_arviz_reads_it_unchanged(tree, moving):
     summary = az.summary(tree, var_names=[*moving, "sorted_weights"])
     assert {"mean", "r_hat", "ess_bulk", "ess_tail"} <= set(summary.columns)
-    assert len(summary) == len(moving) + 4
+    assert len(summary) == len(moving) + 2
     assert float(az.rhat(tree, var_names=moving)["log_lik"]) < 1.02
     assert float(az.ess(tree, var_names=moving)["entropy"]) > 400
     assert np.isfinite(az.loo(tree).elpd)
 
 
 def test_a_point_is_one_chain_of_one_draw(point):
-    tree = bg.to_datatree(point, log_likelihood=True)
+    tree = bg.to_datatree(point)
     group = tree["posterior"]
     assert group.sizes["chain"] == group.sizes["draw"] == 1
-    assert "sample_stats" not in tree.children
+    assert not {"sample_stats", "components"} & set(tree.children)
+    assert tree["posterior_predictive"]["x"].shape == (1, 1, *point.data.values.shape)
     assert float(group["log_lik"].item()) == point.log_likelihood
     np.testing.assert_allclose(
         tree["log_likelihood"]["x"].sum("row").item(), point.log_likelihood, rtol=1e-12
@@ -102,8 +110,8 @@ def test_a_point_is_one_chain_of_one_draw(point):
 @pytest.mark.parametrize(
     ("name", "record", "dims"),
     [
-        ("tied", Tied(np.eye(2)), {"chol": ("column", "column_bis")}),
-        ("diag", Diagonal(np.ones((2, 2))), {"scales": ("component", "column")}),
+        ("tied", Tied(np.eye(2)), {"chol": ("feature", "feature_bis")}),
+        ("diag", Diagonal(np.ones((2, 2))), {"scales": ("component", "feature")}),
         ("spherical", Spherical(np.ones(2)), {"scales": ("component",)}),
     ],
 )
@@ -121,3 +129,27 @@ def test_an_absent_component_adds_no_entropy(point):
     group = bg.to_datatree(fit)["posterior"]
     assert float(group["entropy"].item()) == 0
     assert int(group["n_clusters"].item()) == 1
+
+
+def test_small_groups_are_there_unless_declined_and_large_ones_on_request(posterior, monkeypatch):
+    groups = {"log_likelihood", "posterior_predictive"}
+    assert groups <= set(bg.to_datatree(posterior).children)
+    without = bg.to_datatree(posterior, log_likelihood=False, posterior_predictive=0)
+    assert not groups & set(without.children)
+    monkeypatch.setattr(datatree, "MOST_NUMBERS", 1000)
+    assert not groups & set(bg.to_datatree(posterior).children)
+    asked = bg.to_datatree(posterior, log_likelihood=True, posterior_predictive=8)
+    assert asked["log_likelihood"]["x"].shape == (4, 300, 70)
+    assert asked["posterior_predictive"]["x"].shape == (4, 2, 70, 2)
+
+
+def test_a_negative_number_of_replicates_is_refused(posterior):
+    with pytest.raises(ValueError, match=r"Expected posterior_predictive .* got -1"):
+        bg.to_datatree(posterior, posterior_predictive=-1)
+
+
+def test_replicates_name_their_draws_and_come_out_the_same_again(tree, posterior):
+    drawn = tree["posterior_predictive"]["x"]
+    assert drawn.sizes["chain"] * drawn.sizes["draw"] == datatree.N_REPLICATES
+    assert set(drawn["draw"].values) <= set(range(300))
+    np.testing.assert_array_equal(drawn, bg.to_datatree(posterior)["posterior_predictive"]["x"])
