@@ -6,7 +6,6 @@ such draws, and R-hat wants equal ones: each chain is thinned evenly to the smal
 """
 
 import warnings
-from typing import Any
 
 import arviz as az
 import numpy as np
@@ -63,7 +62,7 @@ def summary(fit: Fit, method: str = "ecr", clusters: Partition | None = None) ->
         tables.append(summarised(of_clusters(fit, found, kept)))
     else:
         warnings.warn(found.reason, stacklevel=2)
-    table = stacked(tables)
+    table = pd.concat(tables)
     is_named = clusters is not None and clusters.n_clusters == found.n_clusters
     table.attrs = {
         "n_clusters": found.n_clusters,
@@ -114,18 +113,33 @@ def parameters(fit: Fit, mixture: Mixture) -> dict[str, np.ndarray]:
 def summarised(draws: xr.Dataset) -> pd.DataFrame:
     """Return ArviZ's summary; where a quantity never changes, 0/0 is no matter."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return az.summary(draws)
+        return rounded(az.summary(draws, round_to="none"))
 
 
-def stacked(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Put tables of ArviZ on top of each other."""
-    whole = pd.concat(tables)
-    # Which digits are worth showing stands beside ArviZ's numbers; pandas does not carry it along.
-    digits: list[Any] = [getattr(table, "_fmt_map", None) for table in tables]
-    if all(digits):
-        joined = {name: {k: v for one in digits for k, v in one[name].items()} for name in whole}
-        object.__setattr__(whole, "_fmt_map", joined)
-    return whole
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Round every row to three digits of its standard deviation, errors to three of their own.
+
+    ArviZ shows ends of intervals with two digits whatever the spread: 190 to 190 of 191.0 to 192.6.
+    """
+    rounded = table.copy()
+    spreads = table["sd"].to_numpy()
+    for name in map(str, table):
+        values = table[name].to_numpy(float)
+        if name.startswith("ess"):
+            rounded[name] = np.floor(values)
+        elif name == "r_hat":
+            rounded[name] = values.round(3)
+        else:
+            sizes = np.abs(values) if name.startswith("mcse") or name == "sd" else spreads
+            rounded[name] = [to_digits(one, size) for one, size in zip(values, sizes, strict=True)]
+    return rounded
+
+
+def to_digits(value: float, size: float) -> float:
+    """Round a value to three digits of another; as it is where that has none."""
+    if not 0 < size < np.inf:
+        return float(value)
+    return round(float(value), 2 - int(np.floor(np.log10(size))))
 
 
 def estimates(fit: Fit) -> pd.DataFrame:

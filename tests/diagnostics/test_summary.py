@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from posterior.clustered import handmade, shuffled
 
 import bayesgmm as bg
-from bayesgmm.diagnostics.summary import evenly_per_chain
+from bayesgmm.diagnostics.summary import evenly_per_chain, rounded
 
 FAMILIES = ("full", "tied", "diag", "spherical")
 TRUTH = np.repeat([0, 1, 2], [60, 40, 30])
@@ -58,10 +59,17 @@ def test_clusters_are_recovered_from_shuffled_labels(family):
     for name, values in (("mean", means), ("sd", sds)):
         rows = table.loc[names_of(name)].astype(float)
         ordered = values[:, :, by_weight].reshape(800, 6)
-        assert_allclose(rows["mean"], ordered.mean(0), rtol=1e-10, atol=1e-10)
-        assert_allclose(rows["sd"], ordered.std(0), rtol=1e-3)
-    found = table.loc[[f"weight[{j}]" for j in range(3)], "mean"].astype(float)
-    assert_allclose(found, weights.mean((0, 1))[by_weight], rtol=1e-10)
+        assert_equal_but_for_rounding(rows, ordered)
+    found = table.loc[[f"weight[{j}]" for j in range(3)]]
+    assert_equal_but_for_rounding(found, weights[:, :, by_weight].reshape(800, 3))
+
+
+def assert_equal_but_for_rounding(rows, draws):
+    """Means and standard deviations are rounded to three digits of the latter."""
+    sds = draws.std(0, ddof=1)
+    assert (np.abs(rows["mean"] - draws.mean(0)) <= 0.006 * sds).all()
+    # With one degree of freedom more or less.
+    assert (np.abs(rows["sd"] - sds) <= 0.008 * sds).all()
 
 
 def test_every_row_has_the_columns_of_arviz(table):
@@ -74,11 +82,14 @@ def test_every_row_has_the_columns_of_arviz(table):
     assert (r_hats.drop("n_clusters") < 1.02).all()
 
 
-def test_numbers_are_shown_with_the_digits_that_are_known(table):
-    lines = str(table).splitlines()
-    assert len(lines) == 1 + len(table)
-    assert "mean[0, x0]" in lines[10]
-    assert all(len(word) < 9 for line in lines[1:] for word in line.partition("]")[2].split())
+def test_numbers_have_three_digits_of_the_standard_deviation():
+    raw = pd.DataFrame(
+        {"mean": [191.79432, 5.0], "sd": [0.48765, 0.0], "eti89_lb": [191.01234, 5.0]}
+        | {"ess_bulk": [3318.7, np.nan], "r_hat": [1.00056, np.nan], "mcse_mean": [0.0086123, 0.0]}
+    )
+    first, constant = rounded(raw).itertuples(index=False)
+    assert first == (191.794, 0.488, 191.012, 3318.0, 1.001, 0.00861)
+    assert constant[:3] == (5.0, 0.0, 5.0)
 
 
 def test_it_says_what_it_rests_on(table):
