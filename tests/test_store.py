@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from diagnostics.draws import posterior_of_draws
+from quick import quick_compilation
 
 import bayesgmm as bg
 from bayesgmm.engines.starts import PartialStart
@@ -206,11 +207,15 @@ def test_priors_of_the_scale_are_saved(law):
 
 
 @pytest.mark.parametrize("covariance", ["full", "diag"])
-@pytest.mark.parametrize("kind", [bg.NormalInverseWishart, bg.IndependentNormalWishart])
+@pytest.mark.parametrize(
+    "kind",
+    [bg.NormalInverseWishart, pytest.param(bg.IndependentNormalWishart, marks=pytest.mark.slow)],
+)
 def test_everything_of_the_partition_sampler_is_saved(covariance, kind, tmp_path):
     spec = bg.MixtureSpec(max_components=3, covariance=covariance, prior=kind())
     engine = bg.Gibbs(n_chains=2, n_warmup=2, n_draws=3, thin=2, progress=False)
-    fit = bg.fit(ROWS, spec, engine=engine)
+    with quick_compilation():
+        fit = bg.fit(ROWS, spec, engine=engine)
     again = round_trip(fit, tmp_path)
     for name in ("scale", "n_components", "concentration", "counts"):
         np.testing.assert_array_equal(getattr(again, name), getattr(fit, name))

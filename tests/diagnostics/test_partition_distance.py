@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from quick import quick_compilation
 
 import bayesgmm as bg
 from bayesgmm.diagnostics.partition_distance import partition_distances
@@ -10,7 +11,8 @@ X = np.random.default_rng(1).normal([[0, 0]] * 30 + [[7, 0]] * 40 + [[0, 7]] * 4
 @pytest.fixture(scope="module")
 def fit():
     engine = bg.Gibbs(n_chains=2, n_warmup=100, n_draws=60, thin=1, progress=False)
-    return bg.fit(X, bg.MixtureSpec(max_components=4), engine=engine)
+    with quick_compilation():
+        return bg.fit(X, bg.MixtureSpec(max_components=4), engine=engine)
 
 
 def test_every_draw_has_a_distance(fit):

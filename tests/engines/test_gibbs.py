@@ -99,6 +99,7 @@ def test_moves_are_counted(run):
     assert not stats["birth_death_proposed"].any()
 
 
+@pytest.mark.slow
 def test_births_are_counted_from_one_kept_draw_to_the_next():
     moves, thin = ("birth_death",), 5
     engine = bg.Gibbs(2, 3, 20, thin, progress=False, moves=moves)

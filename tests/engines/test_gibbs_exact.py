@@ -93,7 +93,8 @@ QUICK = [
     Case("full", "process-gamma", False, 2, 5, 5000, has_births=True),
 ]
 REST = [
-    *(Case(*one, True, 2, 6, 6000) for one in itertools.product(FAMILIES, WEIGHTS)),
+    *(Case("full", weights, True, 2, 6, 6000) for weights in WEIGHTS),
+    *(Case(*one, True, 2, 5, 3000) for one in itertools.product(FAMILIES[1:], WEIGHTS)),
     *(
         Case(FAMILIES[i % 4], weights, False, 1 + i % 2, 6, 12000)
         for i, weights in enumerate(WEIGHTS)
@@ -333,7 +334,7 @@ def test_log_likelihood_is_that_of_the_recorded_parameters(run):
     assert_close(run.log_likelihood, np.sum(each, 0), rtol=1e-9)
 
 
-@pytest.mark.parametrize("n_chains", [1, 3])
+@pytest.mark.parametrize("n_chains", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_any_number_of_chains_will_do(spec, n_chains):
     fit = sample(X, spec, n_chains=n_chains, n_warmup=0, n_draws=5)
     assert fit.n_clusters.shape == (n_chains, 5)

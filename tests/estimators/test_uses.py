@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from quick import quick_compilation
 from textbook import assert_close
 
 import bayesgmm as bg
@@ -14,7 +15,8 @@ GIVEN = {"body_mass_g": 4000.0, "bill_length_mm": [40.0, 48.0]}
 def model(request):
     if request.param == "posterior":
         quick = {"n_chains": 2, "n_warmup": 30, "n_draws": 20}
-        return bg.BayesianGaussianMixture(max_components=6, random_state=0, **quick).fit(FRAME)
+        with quick_compilation():
+            return bg.BayesianGaussianMixture(max_components=6, random_state=0, **quick).fit(FRAME)
     return bg.GaussianMixture(3, random_state=0).fit(FRAME)
 
 

@@ -51,6 +51,7 @@ def test_error_takes_a_posterior():
         bg.log_density_with_error(fit, rows_in(2))
 
 
+@pytest.mark.slow
 def test_averaging_over_draws_predicts_better_than_maximum_likelihood():
     gains = []
     engine = bg.Gibbs(n_chains=2, n_warmup=200, n_draws=200, thin=2, progress=False)

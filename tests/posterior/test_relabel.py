@@ -118,6 +118,7 @@ def test_names_are_those_of_the_partition(fits):
     assert_close(found.mixture.means.mean(0), centres, atol=0.5)
 
 
+@pytest.mark.slow
 def test_clusters_that_overlap_are_not_named():
     x = np.random.default_rng(0).normal(size=(60, 2))
     fit = sample(x, n_components=3)
