@@ -206,7 +206,7 @@ def test_priors_of_the_scale_are_saved(law):
     np.testing.assert_array_equal(again.log_prob(value), law.log_prob(value))
 
 
-@pytest.mark.parametrize("covariance", ["full", "diag"])
+@pytest.mark.parametrize("covariance", [pytest.param("full", marks=pytest.mark.slow), "diag"])
 @pytest.mark.parametrize(
     "kind",
     [bg.NormalInverseWishart, pytest.param(bg.IndependentNormalWishart, marks=pytest.mark.slow)],

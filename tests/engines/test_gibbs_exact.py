@@ -90,9 +90,9 @@ QUICK = [
     Case("spherical", "sparse-gamma", False, 2, 5, 2500),
     Case("tied", "static", True, 1, 5, 1500),
     Case("spherical", "dynamic-fixed", True, 2, 5, 2500, "independent"),
-    Case("full", "process-gamma", False, 2, 5, 5000, has_births=True),
 ]
 REST = [
+    Case("full", "process-gamma", False, 2, 5, 5000, has_births=True),
     *(Case("full", weights, True, 2, 6, 6000) for weights in WEIGHTS),
     *(Case(*one, True, 2, 5, 3000) for one in itertools.product(FAMILIES[1:], WEIGHTS)),
     *(
