@@ -10,13 +10,16 @@ _HOME = {
     "CollapsedError": "engines.em",
     "DataWarning": "data.dataset",
     "Dataset": "data.dataset",
+    "DensityEstimate": "posterior.density",
     "Dirichlet": "model.weights",
     "DirichletProcess": "model.weights",
     "EM": "engines.em",
     "Fit": "result",
     "Gibbs": "engines.gibbs",
     "GaussianMixture": "estimators.gaussian_mixture",
+    "Imputation": "posterior.impute",
     "IndependentNormalWishart": "model.priors",
+    "Membership": "posterior.membership",
     "Mixture": "model.mixture",
     "MixtureSpec": "model.spec",
     "MixtureOfFiniteMixtures": "model.weights",
@@ -37,6 +40,7 @@ _HOME = {
     "condition": "posterior.condition",
     "datasets": "datasets",
     "diagnose": "diagnostics.checks",
+    "expected_loss": "posterior.partition",
     "fit": "api",
     "impute": "posterior.impute",
     "information_criteria": "posterior.criteria",
@@ -56,6 +60,7 @@ _HOME = {
     "save": "store",
     "summary": "diagnostics.summary",
     "to_datatree": "diagnostics.datatree",
+    "vi_lower_bound": "posterior.partition",
     "waic": "posterior.waic",
 }
 _MODULES = {"datasets", "plots"}
@@ -107,11 +112,22 @@ if TYPE_CHECKING:
     from .posterior.compare import compare
     from .posterior.condition import condition, marginal
     from .posterior.criteria import information_criteria
-    from .posterior.density import log_density, log_density_with_error, pointwise_log_likelihood
-    from .posterior.impute import impute
+    from .posterior.density import (
+        DensityEstimate,
+        log_density,
+        log_density_with_error,
+        pointwise_log_likelihood,
+    )
+    from .posterior.impute import Imputation, impute
     from .posterior.loo import loo
-    from .posterior.membership import membership
-    from .posterior.partition import Partition, co_clustering, partition
+    from .posterior.membership import Membership, membership
+    from .posterior.partition import (
+        Partition,
+        co_clustering,
+        expected_loss,
+        partition,
+        vi_lower_bound,
+    )
     from .posterior.predictive import Predictive
     from .posterior.relabel import NotIdentifiedError, Relabelled, relabel
     from .posterior.waic import waic

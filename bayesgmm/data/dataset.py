@@ -11,6 +11,13 @@ import numpy as np
 from ..numerics.rows import Rows, chunk_rows
 from .affine import Affine
 
+# What a cell is called and what to do about it.
+NOT_A_NUMBER = (
+    "NaN",
+    "Missing cells are not supported here: drop these rows, or fill in the cells first.",
+)
+INFINITE = ("infinity", "Correct such cells, or drop their rows.")
+
 
 class DataWarning(UserWarning):
     """The data are usable but hold something the user should know."""
@@ -205,11 +212,11 @@ def _check_finite(values: np.ndarray, names: tuple[str, ...] | None) -> None:
         bad = np.argwhere(~np.isfinite(values[start : start + 65_536]))
         if len(bad):
             row, column = int(bad[0, 0]) + start, int(bad[0, 1])
-            kind = "NaN" if np.isnan(values[row, column]) else "infinity"
+            kind, advice = NOT_A_NUMBER if np.isnan(values[row, column]) else INFINITE
             where = f"column {column}" + (f" ({names[column]!r})" if names else "")
             raise ValueError(
                 f"Input X contains {kind}: expected finite numbers, got {values[row, column]} in row "
-                f"{row}, {where}, the first such cell. Missing cells are not supported yet: drop or impute them."
+                f"{row}, {where}, the first such cell. {advice}"
             )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from ..api import fit
 from ..data.dataset import Dataset
@@ -27,17 +27,14 @@ from ..model.weights import (
 )
 from ..posterior.anomaly import anomaly_score
 from ..posterior.ball import CredibleBall, credible_ball
-from ..posterior.condition import condition, marginal
 from ..posterior.density import draw_rows, log_density
-from ..posterior.impute import Imputation, impute
 from ..posterior.loo import loo
 from ..posterior.membership import membership
 from ..posterior.partition import Partition, co_clustering, partition
-from ..posterior.predictive import Predictive
 from ..posterior.waic import waic
-from ..result import Fit
 from ..store import save
 from .random_state import seed_of
+from .uses import Uses
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +49,7 @@ WEIGHT_PRIORS = {
 ENGINES = {"gibbs": Gibbs, "nuts": NUTS}
 
 
-class BayesianGaussianMixture(DensityMixin, BaseEstimator):
+class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
     """Posterior of a Gaussian mixture, by default with the number of clusters inferred.
 
     Hyperparameters that scikit-learn names keep its names and meaning. None is the weakly
@@ -262,18 +259,6 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         rows, _ = draw_rows(self._fitted(), n_samples, check_random_state(self.random_state))
         return rows, self.predict(rows)
 
-    def marginal(self, columns: Any) -> Predictive:
-        """Return the distribution of some columns of a new row (``bg.marginal``)."""
-        return marginal(self._fitted(), columns)
-
-    def condition(self, values: Any) -> Predictive:
-        """Return the distribution of the other columns given some (``bg.condition``)."""
-        return condition(self._fitted(), values)
-
-    def impute(self, X: Any, n_draws: int = 0) -> Imputation:
-        """Return rows (N, D) with their missing cells filled in (``bg.impute``)."""
-        return impute(self._fitted(), X, n_draws, seed_of(self.random_state))
-
     def co_clustering(self, rows: Any = None) -> np.ndarray:
         """Return the posterior probability that two fitted rows belong together, (M, M)."""
         return co_clustering(self._fitted(), rows)
@@ -306,7 +291,3 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
     def save(self, path: Any) -> None:
         """Save the fit as netCDF; ``bg.load`` reads it back."""
         save(self._fitted(), path)
-
-    def _fitted(self) -> Fit:
-        check_is_fitted(self, "fit_")
-        return self.fit_

@@ -23,25 +23,23 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from ..api import fit
 from ..data.dataset import Dataset, read_table
 from ..engines.em import EM
 from ..model.spec import MixtureSpec
-from ..posterior.condition import condition, marginal
 from ..posterior.criteria import InformationCriteria, information_criteria
 from ..posterior.density import draw_rows, log_density, log_responsibilities
-from ..posterior.impute import Imputation, impute
-from ..posterior.predictive import Predictive
-from ..result import Fit, Outcome
+from ..result import Outcome
 from .covariances import covariances, precisions, precisions_cholesky
 from .given_start import given_start
 from .random_state import seed_of
+from .uses import Uses
 from .verbose import print_restarts
 
 
-class GaussianMixture(DensityMixin, BaseEstimator):
+class GaussianMixture(Uses, DensityMixin, BaseEstimator):
     """Gaussian mixture fitted by expectation-maximisation.
 
     Args:
@@ -280,18 +278,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         return draw_rows(self._fitted(), n_samples, check_random_state(self.random_state))
 
-    def marginal(self, columns: Any) -> Predictive:
-        """Return the distribution of some columns of a new row (``bg.marginal``)."""
-        return marginal(self._fitted(), columns)
-
-    def condition(self, values: Any) -> Predictive:
-        """Return the distribution of the other columns given some (``bg.condition``)."""
-        return condition(self._fitted(), values)
-
-    def impute(self, X: Any, n_draws: int = 0) -> Imputation:
-        """Return rows (N, D) with their missing cells filled in (``bg.impute``)."""
-        return impute(self._fitted(), X, n_draws, seed_of(self.random_state))
-
     def _log_responsibilities(self, X: Any) -> np.ndarray:
         return log_responsibilities(self._fitted(), self._rows(X))
 
@@ -305,10 +291,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             return read_table(X)[0]
         values, _ = read_table(X)
         return validate_data(self, values, reset=False, skip_check_array=True)
-
-    def _fitted(self) -> Fit:
-        check_is_fitted(self, "fit_")
-        return self.fit_
 
 
 def is_frame(X: Any) -> bool:

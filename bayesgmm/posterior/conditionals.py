@@ -23,8 +23,9 @@ from ..numerics.precision import in_float64
 from ..result import Fit
 from .density import BLOCK_BYTES, flat_draws
 
-# In engine units, where the data have unit spread; farther out squares would overflow.
+# In engine units, where the data have unit spread.
 ROOT_TOLERANCE = 1e-15
+# Likewise; farther out squares would overflow.
 FARTHEST = 1e100
 
 

@@ -158,13 +158,17 @@ def _log_mean_density(family: Family, draws: Mixture, columns: Array) -> Array:
 @in_float64
 def pointwise_log_likelihood(fit: Fit) -> np.ndarray:
     """Return log p(x_n | draw) for the fitted rows, labels summed out, (C, S, N) or (N,)."""
-    scaled = fit.data.scaled()
-    draws = flat_draws(fit)
-    width = 8 * len(draws.log_weights) + 8 * draws.means.shape[-2] * (scaled.shape[1] + 2)
-    blocks = in_blocks(partial(log_densities_at, fit.model.family, draws), scaled, width)
-    values = np.concatenate(list(blocks), axis=-1)
-    values -= scaled.shape[1] * np.log(fit.model.affine.scale)
-    return values.reshape(*fit.log_likelihood.shape, len(scaled))
+    return np.concatenate(list(log_likelihood_blocks(fit)), axis=-1)
+
+
+def log_likelihood_blocks(fit: Fit) -> Iterator[np.ndarray]:
+    """Yield log p(x_n | draw) of blocks of the fitted rows, labels summed out, (C, S, n) or (n,)."""
+    scaled, draws = fit.data.scaled(), flat_draws(fit)
+    n_components, n_columns = draws.means.shape[-2:]
+    width = 8 * len(draws.log_weights) + 8 * n_components * (n_columns + 2)
+    for block in in_blocks(partial(log_densities_at, fit.model.family, draws), scaled, width):
+        in_units = block - n_columns * np.log(fit.model.affine.scale)
+        yield in_units.reshape(*fit.log_likelihood.shape, -1)
 
 
 @in_float64

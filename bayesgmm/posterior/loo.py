@@ -11,7 +11,6 @@ taken in blocks, so that N times S numbers are never in memory.
 """
 
 import warnings
-from collections.abc import Iterator
 from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ import numpy as np
 
 from ..numerics.precision import in_float64
 from ..result import Fit
-from .density import flat_draws, in_blocks, log_densities_at
+from .density import log_likelihood_blocks
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -140,16 +139,6 @@ def by_row(fit: Fit, function: Any) -> list["xr.DataArray"]:
     parts = [function(block) for block in log_likelihood_blocks(fit)]
     rows = {"row": np.arange(fit.data.n_rows)}
     return [xr.DataArray(np.concatenate(part), rows, "row") for part in zip(*parts, strict=True)]
-
-
-def log_likelihood_blocks(fit: Fit) -> Iterator[np.ndarray]:
-    """Yield log p(x_n | draw) of the fitted rows in blocks, labels summed out, (C, S, n)."""
-    scaled, draws = fit.data.scaled(), flat_draws(fit)
-    n_components, n_columns = draws.means.shape[-2:]
-    width = 8 * len(draws.log_weights) + 8 * n_components * (n_columns + 2)
-    for block in in_blocks(partial(log_densities_at, fit.model.family, draws), scaled, width):
-        in_units = block - n_columns * np.log(fit.model.affine.scale)
-        yield in_units.reshape(*fit.log_likelihood.shape, -1)
 
 
 def loo_of_rows(reff: float, log_likelihood: np.ndarray) -> tuple[np.ndarray, ...]:

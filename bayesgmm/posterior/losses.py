@@ -112,7 +112,6 @@ def _losses(loss: Loss, sizes: tuple[int, int], cells: Array, partitions: Array)
     return jnp.maximum(jax.lax.map(of_one, partitions), 0) / loss.scale(n_rows)
 
 
-@in_float64
 def vi_lower_bound(one: np.ndarray, draws: np.ndarray) -> float:
     r"""Return a lower bound of a partition's expected variation of information, in bits.
 
@@ -121,16 +120,18 @@ def vi_lower_bound(one: np.ndarray, draws: np.ndarray) -> float:
         E VI >= (1/N) sum_i [log n_c(i) + E log n_z(i) - 2 log sum_{j in c(i)} P(z_i = z_j)],
 
     where the inner sum is the mean over draws of the rows that i's cluster shares with i's cluster
-    of the draw: no matrix over pairs is needed.
+    of the draw: no matrix over pairs is needed, and draws are counted one at a time.
 
     Args:
         one: labels 0, 1, ..., (N,).
         draws: labels 0, 1, ..., (S, N).
     """
-    n_labels = padded_size(draws)
-    cells, labels = cells_of(draws, n_labels), jnp.asarray(one, jnp.int32)
-    joint = joint_counts((len(draws) * n_labels, padded_size(one)), cells, labels).astype(float)
-    own = jnp.log2(joint[:n_labels].sum(0)[labels])
-    of_draws = jnp.log2(joint.sum(1)[cells]).mean(1)
-    shared = jnp.log2(joint[cells, labels[:, None]].mean(1))
-    return float((own + of_draws - 2 * shared).mean())
+    n_clusters, n_rows = int(one.max()) + 1, len(one)
+    of_draws, shared = np.zeros(n_rows), np.zeros(n_rows)
+    for draw in draws:
+        cells = draw.astype(np.int64) * n_clusters + one
+        of_draws += np.log2(np.bincount(draw)[draw])
+        shared += np.bincount(cells)[cells]
+    own = np.log2(np.bincount(one)[one])
+    terms = own + of_draws / len(draws) - 2 * np.log2(shared / len(draws))
+    return float(terms.mean())

@@ -182,6 +182,21 @@ def test_new_rows_are_matched_by_number_and_name():
     match_columns(shuffled, NAMES, False, np.dtype(float))
 
 
+ADVICE = {
+    np.nan: "Missing cells are not supported",
+    np.inf: "Correct such cells",
+    -np.inf: "Correct such cells",
+}
+
+
+@pytest.mark.parametrize(("value", "advice"), ADVICE.items(), ids=str)
+def test_a_missing_cell_and_an_infinite_one_ask_for_different_things(value, advice):
+    with pytest.raises(ValueError, match=r"expected finite numbers, got .* row 2") as caught:
+        Dataset.from_array(nan_at(2, 0, value))
+    assert str(caught.value).split("the first such cell. ")[1].startswith(advice)
+    assert f"got {value} in" in str(caught.value)
+
+
 def test_missing_cells_pass_where_they_are_asked_for_and_infinity_never():
     holes = [[1.0, np.nan, 3.0], [np.nan] * 3]
     values = match_columns(holes, NAMES, False, np.dtype(float), missing=True)

@@ -122,7 +122,12 @@ REFUSED = {
         lambda fit: impute(fit, pd.DataFrame({"a": [1.0], "c": [np.nan], "b": [1.0]})),
         "['a', 'c', 'b']",
     ),
-    "infinity": (lambda fit: impute(fit, [[1, np.nan, np.inf]]), "infinity", "row 0, column 2"),
+    "infinity": (
+        lambda fit: impute(fit, [[1, np.nan, np.inf]]),
+        "infinity",
+        "row 0, column 2",
+        "Correct such cells",
+    ),
     "too far": (lambda fit: impute(fit, [[1e200, np.nan, 1]]), "1e+200", "'a'"),
     "draws": (lambda fit: impute(fit, [[1, 2, np.nan]], -1), "n_draws >= 0", "got -1"),
 }

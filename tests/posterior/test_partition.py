@@ -2,14 +2,18 @@
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 
 import enumeration
+import jax
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from quick import quick_compilation
-from sklearn.metrics import adjusted_rand_score
-from textbook import assert_close
+from scipy.stats import entropy
+from sklearn.metrics import adjusted_rand_score, mutual_info_score
+from textbook import assert_close, assert_three_parts
 
 import bayesgmm as bg
 from bayesgmm.posterior import partition as module
@@ -153,6 +157,81 @@ def test_rows_beyond_the_searched_ones_join_their_clusters(separated, monkeypatc
 def test_number_of_runs_is_positive(fit):
     with pytest.raises(ValueError, match="Expected n_runs >= 1, got 0"):
         bg.partition(fit, n_runs=0)
+
+
+# Partitions of the user --------------------------------------------------------------------------
+
+
+def textbook_vi(one, other):
+    """The variation of information in bits, by its entropies."""
+    shared = mutual_info_score(one, other)
+    return (entropy(np.bincount(one)) + entropy(np.bincount(other)) - 2 * shared) / np.log(2)
+
+
+def own_partitions():
+    rng = np.random.default_rng(7)
+    return {
+        "truth": TRUTH,
+        "one": np.zeros(120, int),
+        "each": np.arange(120),
+        "random": rng.integers(0, 6, 120),
+    }
+
+
+@pytest.mark.parametrize("name", own_partitions())
+def test_expected_loss_is_the_mean_over_draws(fit, name, monkeypatch):
+    labels = own_partitions()[name]
+    draws = fit.allocations().reshape(-1, 120)
+    expected = np.mean([textbook_vi(labels, one) for one in draws])
+    assert_close(bg.expected_loss(fit, labels), expected)
+    assert bg.vi_lower_bound(fit, labels) <= expected + 1e-12
+    monkeypatch.setattr(module, "MOST_COUNTED", 7 * 120)
+    assert_close(bg.expected_loss(fit, labels), expected)
+
+
+@pytest.mark.parametrize("settings", [("vi", 1.0), ("binder", 1.0), ("vi", 0.6)], ids=str)
+def test_expected_loss_of_the_partition_is_what_it_says(fit, settings):
+    found = bg.partition(fit, *settings)
+    assert_close(bg.expected_loss(fit, found.labels, *settings), found.expected_loss)
+    assert bg.expected_loss(fit, TRUTH, *settings) >= found.expected_loss - 1e-12
+
+
+def test_the_bound_is_below_the_loss_of_draws_that_differ_and_is_the_loss_where_they_agree(fit):
+    labels = own_partitions()["random"]
+    assert bg.vi_lower_bound(fit, labels) < bg.expected_loss(fit, labels) - 0.01
+    point = bg.fit(fit.data, bg.MixtureSpec.maximum_likelihood(3), engine=bg.EM(progress=False))
+    still = replace(
+        fit,
+        scaled=jax.tree.map(lambda leaf: np.repeat(leaf[None, None], 3, 1), point.scaled),
+        log_likelihood=np.zeros((1, 3)),
+        label_key=None,
+        model=point.model,
+    )
+    for one in (point, still):
+        assert_close(bg.vi_lower_bound(one, labels), bg.expected_loss(one, labels))
+
+
+def test_labels_may_have_any_names(fit):
+    names = np.array(["Adelie", "Gentoo", "Chinstrap"])[TRUTH]
+    forms = [names, names.tolist(), pd.Series(names), pd.Categorical(names), 5 - 100 * TRUTH]
+    for ask in (bg.expected_loss, bg.vi_lower_bound):
+        assert_close([ask(fit, form) for form in forms], np.repeat(ask(fit, TRUTH), len(forms)))
+
+
+NOT_LABELS = {
+    "short": (TRUTH[:-1], r"got shape \(119,\)"),
+    "table": (TRUTH[:, None], r"got shape \(120, 1\)"),
+    "nan": (np.where(TRUTH == 2, np.nan, TRUTH), "got 20 missing"),
+    "none": ([*TRUTH[:-1].astype(str), None], "got 1 missing"),
+}
+
+
+@pytest.mark.parametrize(("labels", "words"), NOT_LABELS.values(), ids=NOT_LABELS)
+def test_every_row_has_a_label(fit, labels, words):
+    for ask in (bg.expected_loss, bg.vi_lower_bound):
+        with pytest.raises(ValueError, match=words) as refused:
+            ask(fit, labels)
+        assert_three_parts(str(refused.value), "120 fitted rows")
 
 
 # The ball ----------------------------------------------------------------------------------------
