@@ -9,6 +9,7 @@ _HOME = {
     "CredibleBall": "posterior.ball",
     "CollapsedError": "engines.em",
     "DataWarning": "data.dataset",
+    "Diagnosis": "diagnostics.diagnosis",
     "Dataset": "data.dataset",
     "DensityEstimate": "posterior.density",
     "Dirichlet": "model.weights",
@@ -34,6 +35,7 @@ _HOME = {
     "Relabelled": "posterior.relabel",
     "SparseDirichlet": "model.weights",
     "anomaly_score": "posterior.anomaly",
+    "clusters_by_prior": "diagnostics.sensitivity",
     "co_clustering": "posterior.partition",
     "credible_ball": "posterior.ball",
     "compare": "posterior.compare",
@@ -54,9 +56,13 @@ _HOME = {
     "partition": "posterior.partition",
     "plots": "plots",
     "pointwise_log_likelihood": "posterior.density",
+    "predictive_check": "diagnostics.predictive_checks",
     "prior_of_clusters": "model.cluster_prior",
+    "prior_predictive_check": "diagnostics.prior",
+    "prior_sensitivity": "diagnostics.sensitivity",
     "relabel": "posterior.relabel",
     "resolve": "model.resolved",
+    "sample_prior": "diagnostics.prior",
     "save": "store",
     "summary": "diagnostics.summary",
     "to_datatree": "diagnostics.datatree",
@@ -89,6 +95,10 @@ if TYPE_CHECKING:
     from .data.dataset import Dataset, DataWarning
     from .diagnostics.checks import diagnose
     from .diagnostics.datatree import to_datatree
+    from .diagnostics.diagnosis import Diagnosis
+    from .diagnostics.predictive_checks import predictive_check
+    from .diagnostics.prior import prior_predictive_check, sample_prior
+    from .diagnostics.sensitivity import clusters_by_prior, prior_sensitivity
     from .diagnostics.summary import summary
     from .engines.em import EM, CollapsedError
     from .engines.gibbs import Gibbs

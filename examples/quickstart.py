@@ -80,7 +80,7 @@ pd.crosstab(model.labels_, penguins.target.to_numpy(), rownames=["cluster"], col
 
 # %%
 checks = model.diagnose()
-print(checks.attrs["verdict"])
+print(checks.verdict)
 checks
 
 # %%

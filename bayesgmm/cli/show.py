@@ -78,18 +78,18 @@ def plain_table(title: str, *head: str) -> Table:
 
 
 def print_checks(console: Console, fit: Fit) -> None:
-    """Print the table of checks and the verdict."""
+    """Print the verdict, and the checks that failed."""
     from ..diagnostics.checks import diagnose
 
-    checks = diagnose(fit).reset_index()
-    name = "check" if "check" in checks else "name"
-    table = plain_table("Checks", "check", "value", "threshold", "passed", "advice")
-    for row in checks.to_dict("records"):
-        mark = "[green]yes[/]" if row["passed"] else "[red]no[/]"
-        advice = "" if row["passed"] else str(row["advice"])
-        table.add_row(str(row[name]), number(row["value"]), number(row["threshold"]), mark, advice)
+    checks = diagnose(fit)
+    say(console, f"{checks.verdict}\n", style="bold")
+    failed = checks[~checks["passed"]]
+    if failed.empty:
+        return
+    table = plain_table("Checks that failed", "check", "value", "threshold", "advice")
+    for row in failed.to_dict("records"):
+        table.add_row(row["check"], number(row["value"]), row["threshold"], row["advice"])
     console.print(table)
-    say(console, f"{checks.attrs.get('verdict', '')}\n", style="bold")
 
 
 def number(value: Any) -> str:

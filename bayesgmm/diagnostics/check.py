@@ -36,6 +36,11 @@ def below(check: str, value: float, bound: float, fine: str, advice: str) -> Che
     return judged(check, value, f"< {bound:.4g}", value < bound, fine, advice)
 
 
+def noted(check: str, value: float, advice: str) -> Check:
+    """Note what is worth knowing and neither right nor wrong."""
+    return judged(check, value, "none", True, advice, advice)
+
+
 def judged(check: str, value: float, threshold: str, passed: bool, fine: str, advice: str) -> Check:
     """Choose the sentence that goes with the outcome."""
     return Check(check, float(value), threshold, bool(passed), fine if passed else advice)

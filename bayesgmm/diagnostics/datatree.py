@@ -10,21 +10,23 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.special import entr
 
+from ..numerics.precision import in_float64
 from ..posterior.density import pointwise_log_likelihood
 from ..posterior.partition import evenly
 from ..result import Fit
-from .replicates import replicated_data
+from .prior import N_DRAWS, prior_groups
+from .replicates import key_of, replicated_data
+from .sensitivity import log_prior
+from .variables import (
+    component_variables,
+    coordinates,
+    dataset,
+    label_free_variables,
+    usual_number,
+    with_chains,
+)
 
-# Not "column", which az.plot_trace_dist uses itself. ArviZ repeats a dimension under another name
-# where a variable has it twice.
-COVARIANCE_DIMS = {
-    "Full": ("component", "feature", "feature_bis"),
-    "Tied": ("feature", "feature_bis"),
-    "Diagonal": ("component", "feature"),
-    "Spherical": ("component",),
-}
 # Numbers that a group may have without being asked for: 160 megabytes in double precision.
 MOST_NUMBERS = 20_000_000
 # As many as az.plot_ppc_dist shows.
@@ -36,7 +38,11 @@ UNLABELLED = (
 
 
 def to_datatree(
-    fit: Fit, *, log_likelihood: bool | None = None, posterior_predictive: int | None = None
+    fit: Fit,
+    *,
+    log_likelihood: bool | None = None,
+    posterior_predictive: int | None = None,
+    prior: int = N_DRAWS,
 ) -> xr.DataTree:
     """Return a fit as an ArviZ ``DataTree``.
 
@@ -58,14 +64,18 @@ def to_datatree(
             whole new data set: N D numbers each, the same at every call; 0 for none. Chains have
             equally many, rounded up. By default 100 where these are at most 20 million numbers,
             otherwise none.
+        prior: number of draws from the prior, 0 for none; of as many of them as above whole data
+            sets are drawn. Fits that are not draws have none.
 
     Returns:
-        Groups posterior, components (for draws), sample_stats (for samplers), log_likelihood and
-        posterior_predictive (see above), observed_data and constant_data.
+        Groups posterior, components (for draws), sample_stats (for samplers), log_prior (the parts
+        whose power ``prior_sensitivity`` scales), prior and prior_predictive (see ``sample_prior``),
+        log_likelihood and posterior_predictive (see above), observed_data and constant_data.
 
     Raises:
-        ValueError: a negative ``posterior_predictive``.
+        ValueError: a negative number of draws.
     """
+    check_numbers(posterior_predictive=posterior_predictive, prior=prior)
     coords = coordinates(fit)
     groups = parameter_groups(fit, coords) | data_groups(fit, coords)
     if fit.sample_stats:
@@ -77,6 +87,8 @@ def to_datatree(
     n_replicates = number_of_replicates(fit, posterior_predictive)
     if n_replicates:
         groups["posterior_predictive"] = replicates(fit, n_replicates, coords)
+    if not fit.is_point:
+        groups |= groups_of_prior(fit, prior, n_replicates, coords)
     tree = xr.DataTree.from_dict(groups)
     tree.attrs.update(attributes(fit))
     return tree
@@ -105,11 +117,30 @@ def number_of_replicates(fit: Fit, asked: int | None) -> int:
     if asked is None:
         n_usual = min(N_REPLICATES, n_draws)
         return n_usual if n_usual * fit.data.values.size <= MOST_NUMBERS else 0
-    if asked < 0:
-        raise ValueError(
-            f"Expected posterior_predictive to be a number of draws, got {asked}. Pass 0 for none."
-        )
     return min(asked, n_draws)
+
+
+def check_numbers(**numbers: int | None) -> None:
+    """Refuse negative numbers of draws."""
+    for name, number in numbers.items():
+        if number is not None and number < 0:
+            raise ValueError(
+                f"Expected {name} to be a number of draws, got {number}. Pass 0 for none."
+            )
+
+
+@in_float64
+def groups_of_prior(
+    fit: Fit, n_draws: int, n_data_sets: int, coords: dict[str, Any]
+) -> dict[str, xr.Dataset]:
+    """Return log prior densities of the draws, and draws from the prior."""
+    densities = {name: (("chain", "draw"), value) for name, value in log_prior(fit).items()}
+    groups = {"log_prior": dataset(densities, coords)}
+    if n_draws:
+        n_ranks, seed = usual_number(fit), key_of(fit)[-1]
+        some = min(n_data_sets, n_draws)
+        groups |= prior_groups(fit.model, fit.data, n_ranks, n_draws, some, seed)
+    return groups
 
 
 def replicates(fit: Fit, n_replicates: int, coords: dict[str, Any]) -> xr.Dataset:
@@ -130,91 +161,6 @@ def data_groups(fit: Fit, coords: dict[str, Any]) -> dict[str, xr.Dataset]:
         "observed_data": dataset({"x": (("row", "feature"), fit.data.values)}, coords),
         "constant_data": dataset(constants, coords),
     }
-
-
-def coordinates(fit: Fit) -> dict[str, Any]:
-    """Return the coordinates of all dimensions."""
-    n_chains, n_draws = fit.log_likelihood.shape or (1, 1)
-    names = list(fit.data.names)
-    return {
-        "chain": np.arange(n_chains),
-        "draw": np.arange(n_draws),
-        "component": np.arange(fit.model.n_components),
-        "rank": np.arange(usual_number(fit)),
-        "feature": names,
-        "feature_bis": names,
-        "row": np.arange(fit.data.n_rows),
-    }
-
-
-def dataset(variables: dict[str, Any], coords: dict[str, Any]) -> xr.Dataset:
-    """Build a Dataset that carries only the coordinates it uses."""
-    used = {dim for dims, _ in variables.values() for dim in dims}
-    return xr.Dataset(variables, {dim: coords[dim] for dim in coords if dim in used})
-
-
-def label_free_variables(fit: Fit) -> dict[str, Any]:
-    """Return the dimensions, after chain and draw, and values of what needs no labels."""
-    scalars = {
-        "n_clusters": rankable(fit.n_clusters),
-        "log_lik": fit.log_likelihood,
-        "entropy": weight_entropy(fit),
-    }
-    if fit.concentration is not None:
-        scalars["concentration"] = fit.concentration
-    if fit.n_components is not None:
-        scalars["n_components"] = rankable(fit.n_components)
-    variables: dict[str, tuple[tuple[str, ...], Any]] = {n: ((), v) for n, v in scalars.items()}
-    weights = -np.sort(-np.exp(fit.mixture.log_weights), -1)
-    variables["sorted_weights"] = (("rank",), weights[..., : usual_number(fit)])
-    if fit.scale is not None:
-        variables["scale"] = (scale_dims(fit), fit.scale * fit.model.affine.scale**2)
-    return variables
-
-
-def usual_number(fit: Fit) -> int:
-    """Return the most frequent number of clusters."""
-    return int(np.bincount(np.ravel(fit.n_clusters)).argmax())
-
-
-def rankable(numbers: np.ndarray) -> np.ndarray:
-    """Return integers (C, S), as floating-point numbers if all are equal: see az.plot_rank.
-
-    ArviZ ranks integers by a spline between the smallest and the largest and stops where they meet.
-    """
-    return numbers.astype(float) if numbers.size > 1 and np.ptp(numbers) == 0 else numbers
-
-
-def component_variables(fit: Fit) -> dict[str, Any]:
-    """Return the dimensions, after chain and draw, and values of the components."""
-    record = fit.mixture.covariance
-    dims = COVARIANCE_DIMS[type(record).__name__]
-    return {
-        "weights": (("component",), np.exp(fit.mixture.log_weights)),
-        "means": (("component", "feature"), fit.mixture.means),
-        **{name: (dims, value) for name, value in record._asdict().items()},
-    }
-
-
-def with_chains(fit: Fit, variables: dict[str, Any]) -> dict[str, Any]:
-    """Put chain and draw before the dimensions; a point has one of each."""
-    lead = (1, 1) if fit.log_likelihood.ndim == 0 else ()
-    return {
-        name: (("chain", "draw", *dims), np.reshape(value, lead + np.shape(value)))
-        for name, (dims, value) in variables.items()
-    }
-
-
-def scale_dims(fit: Fit) -> tuple[str, ...]:
-    """Return the dimensions of the scale of the covariances' prior."""
-    if fit.model.family.name in ("full", "tied"):
-        return ("feature", "feature_bis")
-    return ("feature",) if fit.model.family.name == "diag" else ()
-
-
-def weight_entropy(fit: Fit) -> np.ndarray:
-    """Return the entropy of the weights in nats, () or (C, S)."""
-    return np.asarray(entr(np.exp(fit.scaled.log_weights)).sum(-1))
 
 
 def attributes(fit: Fit) -> dict[str, Any]:

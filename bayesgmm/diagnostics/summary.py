@@ -17,7 +17,7 @@ from ..numerics.precision import in_float64
 from ..posterior.partition import Partition, evenly
 from ..posterior.relabel import Relabelled, relabel
 from ..result import Fit
-from .datatree import label_free_variables, with_chains
+from .variables import label_free_variables, with_chains
 
 DIMS: dict[str, tuple[str, ...]] = {
     "weight": ("cluster",),

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.scipy.special import gammaln
+from jax.scipy.special import digamma, gammaln
 from jax.typing import ArrayLike
 
 from .gamma import draw_log_gamma
@@ -95,3 +95,16 @@ def log_inverse_wishart(chol: ArrayLike, degrees_of_freedom: ArrayLike, scale: A
         - (nu + size + 1) * half_log_det(chol)
         - (solved**2).sum((-2, -1)) / 2
     )
+
+
+def inverse_wishart_entropy(degrees_of_freedom: ArrayLike, scale: ArrayLike) -> Array:
+    """Return the differential entropy of inverse-Wishart(nu, scale) in nats, ().
+
+    Minus the mean log density, with E log |Sigma| = log |scale| - D log 2 - sum_j psi((nu - j) / 2)
+    and E tr(Sigma^-1 scale) = nu D (Gupta & Nagar 2000, Matrix Variate Distributions, chapter 3).
+    """
+    nu, half = jnp.asarray(degrees_of_freedom), half_log_det(jnp.linalg.cholesky(scale))
+    size = jnp.shape(scale)[-1]
+    of_gamma = log_multigamma(nu / 2, size) + nu * size / 2 * (1 + jnp.log(2.0))
+    half_mean = half - size / 2 * jnp.log(2.0) - digamma((nu - jnp.arange(size)) / 2).sum() / 2
+    return of_gamma - nu * half + (nu + size + 1) * half_mean

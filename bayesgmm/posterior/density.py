@@ -161,9 +161,9 @@ def pointwise_log_likelihood(fit: Fit) -> np.ndarray:
     return np.concatenate(list(log_likelihood_blocks(fit)), axis=-1)
 
 
-def log_likelihood_blocks(fit: Fit) -> Iterator[np.ndarray]:
-    """Yield log p(x_n | draw) of blocks of the fitted rows, labels summed out, (C, S, n) or (n,)."""
-    scaled, draws = fit.data.scaled(), flat_draws(fit)
+def log_likelihood_blocks(fit: Fit, rows: Any = slice(None)) -> Iterator[np.ndarray]:
+    """Yield log p(x_n | draw) of blocks of fitted rows, labels summed out, (C, S, n) or (n,)."""
+    scaled, draws = fit.data.scaled()[rows], flat_draws(fit)
     n_components, n_columns = draws.means.shape[-2:]
     width = 8 * len(draws.log_weights) + 8 * n_components * (n_columns + 2)
     for block in in_blocks(partial(log_densities_at, fit.model.family, draws), scaled, width):

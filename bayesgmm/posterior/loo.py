@@ -70,8 +70,7 @@ def smoothed_loo(fit: Fit, reff: float | None = None) -> "ELPDDataLOO":
     reff = relative_efficiency(fit) if reff is None else checked_efficiency(reff)
     elpd_i, pareto_k, p_i = by_row(fit, partial(loo_of_rows, reff))
     elpd, se, p, _ = elpd_i.azstats.loo_summary(p_i)
-    n_draws = fit.log_likelihood.size
-    good_k = min(1 - 1 / np.log10(n_draws), 0.7)
+    n_draws, good_k = fit.log_likelihood.size, good_k_of(fit.log_likelihood.size)
     return ELPDDataLOO(
         elpd=elpd,
         se=se,
@@ -84,6 +83,20 @@ def smoothed_loo(fit: Fit, reff: float | None = None) -> "ELPDDataLOO":
         elpd_i=elpd_i,
         pareto_k=pareto_k,
     )
+
+
+def good_k_of(n_draws: int) -> float:
+    """Return the Pareto k up to which so many draws suffice (Vehtari et al. 2024, section 3.2.4)."""
+    return min(1 - 1 / np.log10(n_draws), 0.7)
+
+
+@in_float64
+def share_of_doubtful_rows(fit: Fit, rows: np.ndarray) -> float:
+    """Return the share of some fitted rows whose Pareto k is too large."""
+    require_draws(fit, "LOO")
+    reff, good_k = relative_efficiency(fit), good_k_of(fit.log_likelihood.size)
+    of_blocks = [loo_of_rows(reff, block)[1] for block in log_likelihood_blocks(fit, rows)]
+    return float(np.mean(~(np.concatenate(of_blocks) <= good_k)))
 
 
 def doubt_about(result: "ELPDDataLOO") -> str:

@@ -35,12 +35,12 @@ def posterior_of_draws(data, spec, *, n_chains, n_draws):
 
 
 def independent_mixtures(random, shape, n_components):
-    """Two clusters at -0.8 and 0.8 in engine units; the other components hold next to nothing."""
+    """The two clusters of conftest in engine units; other components hold next to nothing."""
     masses = np.array([400.0, 300.0, *[0.1] * (n_components - 2)])
     log_weights = np.log(random.dirichlet(masses, shape).clip(1e-12))
-    centres = np.where(np.arange(n_components)[:, None] == 1, 0.8, -0.8)
+    centres = np.where(np.arange(n_components)[:, None] == 1, 1.09, -0.82)
     means = random.normal(centres, 0.03, (*shape, n_components, 2))
-    chol = np.tril(random.normal(np.eye(2) * 0.3, 0.01, (*shape, n_components, 2, 2)))
+    chol = np.tril(random.normal(np.eye(2) * 0.32, 0.01, (*shape, n_components, 2, 2)))
     return Mixture(log_weights=log_weights, means=means, covariance=Full(chol))
 
 

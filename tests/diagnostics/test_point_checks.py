@@ -22,12 +22,12 @@ def climbs_to(*values):
 
 def test_two_clear_clusters_pass_everything(point):
     table = bg.diagnose(point)
-    assert list(table.columns) == ["check", "value", "threshold", "passed", "advice"]
+    assert list(table.columns) == ["check", "value", "threshold", "passed", "advice", "about"]
     assert table["passed"].dtype == bool
     assert table["check"].is_unique
     assert table["advice"].str.endswith(".").all()
-    assert table.attrs["verdict"] == f"All {len(table)} checks passed."
-    assert len(table) == 7
+    assert table.verdict.endswith(f"describes the data: all {len(table)} checks passed.")
+    assert (table["about"] == "run").sum() == 7
 
 
 def test_a_fall_of_the_history_is_found(point):
@@ -109,13 +109,14 @@ def test_a_run_cut_short_says_so_first(point):
     )
     table = bg.diagnose(cut)
     assert not table["passed"][0]
-    assert table.attrs["verdict"] == f"2 of 7 checks failed (status, 1 more). {message}"
+    assert f"2 of {len(table)} checks fail (status, and 1 more). {message}" in table.verdict
     assert "max_iter" in table.set_index("check").loc["log-likelihood still to be gained", "advice"]
 
 
 def test_with_a_prior_the_likelihood_may_fall(data):
     fit = bg.fit(data, bg.MixtureSpec(2), engine=bg.EM())
-    assert set(table_of(fit).index) == {
+    table = table_of(fit)
+    assert set(table.index[table["about"] == "run"]) == {
         "status",
         "narrowest variance over the data's",
         "components with less than one row",

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.diagnostics.datatree import weight_entropy
+from bayesgmm.diagnostics.variables import weight_entropy
 
 NAMES = ["log-likelihood", "entropy of weights", "weight 1 by size", "weight 2 by size"]
 
@@ -46,13 +46,18 @@ def test_independent_draws_pass_everything(posterior):
     assert table["check"].is_unique
     assert table["value"].notna().all()
     assert table["advice"].str.endswith(".").all()
-    assert table.attrs["verdict"] == f"All {len(table)} checks passed."
+    assert table.verdict.endswith(f"describes the data: all {len(table)} checks passed.")
+    assert table.verdict.startswith("Most probably 2 clusters (posterior probability 1).")
 
 
 def test_values_are_those_of_arviz(posterior):
     table = table_of(posterior)
     weights = -np.sort(-np.exp(posterior.scaled.log_weights), -1)
-    quantities = [posterior.log_likelihood, weight_entropy(posterior), *weights.T[:2]]
+    quantities = [
+        posterior.log_likelihood,
+        weight_entropy(posterior.scaled.log_weights),
+        *weights.T[:2],
+    ]
     for name, draws in zip(NAMES, quantities, strict=True):
         draws = draws if len(draws) == 4 else draws.T
         expected = {
@@ -188,6 +193,7 @@ def test_the_verdict_counts_and_says_what_to_do_first(posterior):
     counts[..., :] = 20, 20, 20, 10
     diverging = np.ones((4, 300), bool)
     table = bg.diagnose(with_stats(replace(posterior, counts=counts), diverging=diverging))
-    said = table.attrs["verdict"]
-    assert said.startswith(f"2 of {len(table)} checks failed")
+    said = table.verdict
+    assert f"of {len(table)} checks fail" in said
+    assert "Do not trust this run yet" in said
     assert "max_components" in said

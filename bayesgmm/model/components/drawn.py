@@ -26,7 +26,12 @@ class Components(Protocol):
 
     Attributes:
         prior: the prior at a fixed scale.
+        scale_prior: hyperprior of that scale, or None.
     """
+
+    @property
+    def scale_prior(self) -> Any:
+        """See the class."""
 
     @property
     def prior(self) -> Any:

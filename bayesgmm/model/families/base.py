@@ -63,6 +63,9 @@ class ConjugatePrior(Protocol):
     def log_covariance_density(self, covariance: Any) -> Array:
         """Return the log density of the covariances, summed over K, (...)."""
 
+    def covariance_entropy(self) -> Array:
+        """Return the differential entropy of one covariance in nats, ()."""
+
     def raw_shape(self, n_components: int) -> tuple[int, ...]:
         """Return the shape of the unconstrained coordinates of the covariance."""
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import gammaln
+from jax.scipy.special import digamma, gammaln
 from jax.typing import ArrayLike
 
 from ...numerics.gamma import draw_log_gamma
@@ -86,6 +86,10 @@ class DiagonalPrior(NamedTuple):
         nu, scale = self.degrees_of_freedom[..., None], self.scale
         return log_inverse_gamma(covariance.scales**2, nu, scale).sum((-2, -1))
 
+    def covariance_entropy(self) -> Array:
+        """Return the entropy of the variances of one component, ()."""
+        return inverse_gamma_entropy(self.degrees_of_freedom, self.scale).sum()
+
     def raw_shape(self, n_components: int) -> tuple[int, ...]:
         """Return (K, D)."""
         return n_components, self.mean.shape[-1]
@@ -120,6 +124,12 @@ def log_inverse_gamma(variances: Array, degrees_of_freedom: Array, scale: Array)
         - (half + 1) * jnp.log(variances)
         - scale / (2 * variances)
     )
+
+
+def inverse_gamma_entropy(degrees_of_freedom: Array, scale: Array) -> Array:
+    """Return the differential entropy of inverse-gamma(nu / 2, scale / 2), (...)."""
+    half = degrees_of_freedom / 2
+    return half + jnp.log(scale / 2) + gammaln(half) - (half + 1) * digamma(half)
 
 
 @dataclass(frozen=True)

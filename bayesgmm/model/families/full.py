@@ -88,6 +88,10 @@ class FullPrior(NamedTuple):
         nu, scale = self.degrees_of_freedom, self.scale
         return wishart.log_inverse_wishart(covariance.chol, nu, scale).sum(-1)
 
+    def covariance_entropy(self) -> Array:
+        """Return the entropy of Sigma, ()."""
+        return wishart.inverse_wishart_entropy(self.degrees_of_freedom, self.scale)
+
     def raw_shape(self, n_components: int) -> tuple[int, ...]:
         """Return (K, D(D+1)/2)."""
         return n_components, wishart.n_triangle(self.mean.shape[-1])

@@ -25,7 +25,7 @@ from .base import (
     moved_scatter,
     posterior_mean_update,
 )
-from .diagonal import log_inverse_gamma
+from .diagonal import inverse_gamma_entropy, log_inverse_gamma
 
 
 class SphericalPrior(NamedTuple):
@@ -87,6 +87,10 @@ class SphericalPrior(NamedTuple):
         """Return the log density of the variances summed over components, (...)."""
         nu, scale = self.degrees_of_freedom, self.scale
         return log_inverse_gamma(covariance.scales**2, nu, scale).sum(-1)
+
+    def covariance_entropy(self) -> Array:
+        """Return the entropy of one variance, ()."""
+        return inverse_gamma_entropy(self.degrees_of_freedom, self.scale)
 
     def raw_shape(self, n_components: int) -> tuple[int, ...]:
         """Return (K,)."""

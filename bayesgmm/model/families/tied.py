@@ -93,6 +93,10 @@ class TiedPrior(NamedTuple):
         """Return the log density of Sigma, (...)."""
         return wishart.log_inverse_wishart(covariance.chol, self.degrees_of_freedom, self.scale)
 
+    def covariance_entropy(self) -> Array:
+        """Return the entropy of Sigma, ()."""
+        return wishart.inverse_wishart_entropy(self.degrees_of_freedom, self.scale)
+
     def raw_shape(self, n_components: int) -> tuple[int, ...]:
         """Return (D(D+1)/2,)."""
         del n_components
