@@ -155,3 +155,20 @@ def test_a_point_has_one_numbering():
     x = np.random.default_rng(0).normal(size=(30, 2))
     with pytest.raises(ValueError, match="Expected a posterior"):
         bg.relabel(bg.fit(x, bg.MixtureSpec.maximum_likelihood(2)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("covariance", ["full", "tied"])
+def test_chains_of_a_sampler_agree_cluster_by_cluster_once_relabelled(covariance):
+    """Three clear clusters, four chains from different starts, each with names of its own."""
+    centres = np.repeat([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]], [80, 100, 120], 0)
+    rows = np.random.default_rng(6).normal(centres)
+    spec = bg.MixtureSpec(covariance=covariance)
+    fit = bg.fit(rows, spec, engine=bg.Gibbs(n_draws=2000, progress=False), seed=2)
+    unnamed = [float(az.rhat(fit.mixture.means[..., k, 0])) for k in range(3)]
+    assert max(unnamed) > 1.05
+    for method in ("ecr", "stephens", "centroids"):
+        table = bg.summary(fit, method)
+        of_clusters = table[table.index.str.startswith(("weight[", "mean[", "sd["))]
+        assert len(of_clusters) == 3 + 3 * 2 * 2
+        assert (of_clusters["r_hat"] < 1.01).all()
