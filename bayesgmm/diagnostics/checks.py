@@ -64,7 +64,7 @@ def conclusion(fit: Fit) -> str:
     if not fit.model.spec.is_auto:
         return f"A posterior with {fit.model.n_components} components."
     noun = "cluster" if mode == 1 else "clusters"
-    return f"Most probably {mode} {noun} (posterior probability {share:.2g})."
+    return f"Most probably {mode} {noun} (posterior probability {share:.3g})."
 
 
 def verdict(table: pd.DataFrame) -> str:
