@@ -41,7 +41,8 @@ model.fit_
 model.n_clusters_pmf_.round(3)
 
 # %%
-bg.prior_of_clusters(model.specification(), n_rows=len(X)).head().round(3)
+# Beside the exact prior, and what other priors of the number of clusters would have made of it.
+bg.clusters_by_prior(model.fit_).round(3)
 
 # %%
 bg.plots.n_clusters(model.fit_)
@@ -74,6 +75,42 @@ import pandas as pd
 pd.crosstab(model.labels_, penguins.target.to_numpy(), rownames=["cluster"], colnames=["species"])
 
 # %% [markdown]
+# Is that the only partition worth telling? The credible ball holds 95 % of the posterior around it;
+# at its edge lie the coarsest, the finest and the farthest partitions that are still credible. These
+# clusters are so clear that the ball holds no other partition.
+
+# %%
+ball = model.credible_ball(prob=0.95)
+print(f"radius {ball.radius:.2f} bits")
+{
+    name: [len(set(one)) for one in edge]
+    for name, edge in zip(
+        ("coarsest", "finest", "farthest"), (ball.upper, ball.lower, ball.horizontal), strict=True
+    )
+}
+
+# %% [markdown]
+# The parameters of the clusters, label switching undone. Where clusters cannot be named the table
+# stops at what needs no names, and says why.
+
+# %%
+model.summary()
+
+# %% [markdown]
+# ## What would new penguins look like?
+#
+# A density averaged over the posterior; how unusual a penguin is, as the share of penguins that are
+# more so; and one measurement given the other, with an interval.
+
+# %%
+some = [[206.0, 16.2], [230.0, 21.0]]
+print("log density    ", model.score_samples(some).round(2))
+print("anomaly score  ", model.anomaly_score(some).round(4))
+given = model.condition({"flipper_length_mm": 210.0})
+(low,), (high,) = given.interval(0.9)
+print(f"bill depth at a flipper of 210 mm: {given.mean().item():.1f} ({low:.1f} to {high:.1f}) mm")
+
+# %% [markdown]
 # ## May I believe it?
 #
 # Checks in plain words, on quantities that do not depend on how components are numbered.
@@ -85,6 +122,12 @@ checks
 
 # %%
 bg.plots.trace(model.fit_)
+
+# %% [markdown]
+# Do penguins drawn from the fit look like the penguins?
+
+# %%
+bg.plots.ppc(model.fit_)
 # %% [markdown]
 # Every default the engine used is a number one can read, in millimetres.
 

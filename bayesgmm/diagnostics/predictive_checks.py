@@ -31,7 +31,9 @@ from ..posterior.partition import evenly
 from ..result import Fit
 from .replicates import key_of, rows_of_mixtures
 
-N_DRAWS = 200
+MOST_DRAWS, FEWEST_DRAWS = 200, 100
+# Normal distribution functions, of components at rows along directions: some ten seconds.
+MOST_NUMBERS = 300_000_000
 # Distances below 1.6 / sqrt(1000) = 0.05, a twentieth of the rows in the wrong place, are let pass.
 MOST_ROWS = 1_000
 MOST_PAIRS = 20
@@ -54,7 +56,8 @@ def predictive_check(fit: Fit) -> pd.DataFrame:
     """Compare the fitted rows with rows drawn from the fit.
 
     Args:
-        fit: any fit; up to 200 draws and up to 1,000 rows are used, evenly spaced.
+        fit: any fit; up to 200 draws (in many columns 100) and up to 1,000 rows are used, evenly
+            spaced.
 
     Returns:
         Rows ``margins``, ``pairs`` (of two columns or more) and ``distances``; columns ``observed``,
@@ -67,7 +70,7 @@ def predictive_check(fit: Fit) -> pd.DataFrame:
     """
     rows = fit.data.scaled()[evenly(fit.data.n_rows, MOST_ROWS)]
     directions = directions_of(fit.data.names, rows)
-    draws = draws_to_check(fit)
+    draws = draws_to_check(fit, len(rows) * len(directions.names))
     mixtures = jax.tree.map(lambda leaf: np.asarray(leaf)[draws], flat_draws(fit))
     random = np.random.default_rng(key_of(fit))
     replicates = np.stack(list(rows_of_mixtures(random, fit.model.family, mixtures, len(rows))))
@@ -78,11 +81,16 @@ def predictive_check(fit: Fit) -> pd.DataFrame:
     return table_of(directions, fit.data.n_columns, observed, replicated)
 
 
-def draws_to_check(fit: Fit) -> np.ndarray:
-    """Return draws evenly spaced over all chains; of a point fit the one, over and over."""
+def draws_to_check(fit: Fit, n_places: int) -> np.ndarray:
+    """Return draws evenly spaced over all chains; of a point fit the one, over and over.
+
+    There are 200 of them, or where these cost much, down to 100.
+    """
+    affordable = MOST_NUMBERS // (2 * n_places * fit.model.n_components)
+    n_draws = min(MOST_DRAWS, max(FEWEST_DRAWS, affordable))
     if fit.is_point:
-        return np.zeros(N_DRAWS, int)
-    return evenly(fit.log_likelihood.size, N_DRAWS)
+        return np.zeros(n_draws, int)
+    return evenly(fit.log_likelihood.size, n_draws)
 
 
 def directions_of(names: tuple[str, ...], rows: np.ndarray) -> Directions:

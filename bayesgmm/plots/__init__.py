@@ -2,6 +2,7 @@
 
 from .clusters import clusters
 from .n_clusters import n_clusters
+from .ppc import ppc
 from .trace import trace
 
-__all__ = ["clusters", "n_clusters", "trace"]
+__all__ = ["clusters", "n_clusters", "ppc", "trace"]

@@ -70,6 +70,17 @@ def test_replicates_can_be_seen_by_column(tree):
     assert collection.viz["plot"].sizes == {"feature": 2}
 
 
+def test_it_shows_the_prior_beside_the_posterior(tree):
+    names = ["n_clusters", "entropy", "concentration"]
+    assert az.plot_prior_posterior(tree, var_names=names)
+    assert az.plot_ppc_dist(tree, group="prior_predictive")
+
+
+def test_it_scales_the_power_of_the_prior(tree):
+    table = az.psense_summary(tree, var_names=["entropy", "log_lik"])
+    assert np.isfinite(table[["prior", "likelihood"]].astype(float).to_numpy()).all()
+
+
 # ArviZ divides by the variance, and smooths the values, of a quantity that is always the same.
 @pytest.mark.filterwarnings("ignore:invalid value encountered in scalar divide:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore:Your data appears to have a single value:UserWarning")
