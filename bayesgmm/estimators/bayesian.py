@@ -209,8 +209,9 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
         """Posterior probabilities of the number of clusters that hold rows."""
         import pandas as pd
 
-        drawn = pd.Series(self._fitted().n_clusters.ravel(), name="probability")
-        return drawn.value_counts(normalize=True).sort_index().rename_axis("n_clusters")
+        drawn = pd.Series(self._fitted().n_clusters.ravel())
+        shares = drawn.value_counts(normalize=True).sort_index()
+        return shares.rename("probability").rename_axis("n_clusters")
 
     @property
     def n_clusters_(self) -> int:
