@@ -120,8 +120,8 @@ POSTERIOR_CHECKS: dict[str, tuple[Checker, ...]] = {
     ),
     "model": (
         check_predictive,
-        check_influence,
         check_prior,
+        check_influence,
         check_names,
         check_classification,
     ),
