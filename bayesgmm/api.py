@@ -42,7 +42,13 @@ class Engine(Protocol):
 
 @in_float64
 def fit(
-    X: Any, spec: MixtureSpec | None = None, *, engine: Engine | None = None, seed: int = 0
+    X: Any,
+    spec: MixtureSpec | None = None,
+    *,
+    engine: Engine | None = None,
+    seed: int = 0,
+    sample_weight: Any = None,
+    labels: Any = None,
 ) -> Fit:
     """Fit a Gaussian mixture.
 
@@ -51,6 +57,8 @@ def fit(
         spec: what to fit; by default the number of clusters is inferred.
         engine: how to fit; by default EM for a specification without priors, else Gibbs.
         seed: seed of all randomness.
+        sample_weight: how many rows each row counts as, (N,), >= 0.
+        labels: component of each row where it is known, 0, 1, ..., else -1, (N,).
 
     Returns:
         The fit.
@@ -60,13 +68,25 @@ def fit(
         TypeError: data that are not numbers.
     """
     spec = MixtureSpec() if spec is None else spec
-    data = X if isinstance(X, Dataset) else Dataset.from_array(X)
+    data = dataset_of(X, sample_weight, labels)
     model = resolve(spec, data)
     engine = default_engine(spec) if engine is None else engine
     begun = time.perf_counter()
     make_room()
     result = engine.run(jax.random.key(check_seed(seed)), model, data)
     return replace(result, provenance=stamp(seed, time.perf_counter() - begun))
+
+
+def dataset_of(X: Any, weights: Any, labels: Any) -> Dataset:
+    """Return the rows with what they carry."""
+    if not isinstance(X, Dataset):
+        return Dataset.from_array(X, weights=weights, labels=labels)
+    if weights is not None or labels is not None:
+        raise ValueError(
+            "Expected sample_weight and labels within the Dataset, got a Dataset and them beside it. Use "
+            "bg.Dataset.from_array(rows, weights=..., labels=...)."
+        )
+    return X
 
 
 def default_engine(spec: MixtureSpec) -> Engine:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from jax.typing import ArrayLike
 
+BLOCK = 65_536
+
 
 class Affine(NamedTuple):
     """z = (x - centre) / scale.
@@ -23,11 +25,11 @@ class Affine(NamedTuple):
     scale: np.ndarray
 
     @classmethod
-    def from_values(cls, values: np.ndarray) -> "Affine":
+    def from_values(cls, values: np.ndarray, weights: np.ndarray | None = None) -> "Affine":
         """Centre by column means and scale by the common standard deviation of values (N, D)."""
         origin = values[0].astype(np.float64)
-        centre = origin + _column_means(values, origin)
-        variance = _column_means(values, centre, power=2)
+        centre = origin + _column_means(values, weights, origin)
+        variance = _column_means(values, weights, centre, power=2)
         return cls(centre, np.sqrt(variance.mean()))
 
     def forward(self, values: np.ndarray) -> np.ndarray:
@@ -41,11 +43,13 @@ class Affine(NamedTuple):
         return np.asarray(scaled) * self.scale + self.centre
 
 
-def _column_means(values: np.ndarray, origin: np.ndarray, power: int = 1) -> np.ndarray:
+def _column_means(
+    values: np.ndarray, weights: np.ndarray | None, origin: np.ndarray, power: int = 1
+) -> np.ndarray:
     """Average (values - origin)^power per column without a second copy of the table."""
     total = np.zeros(values.shape[1])
-    for start in range(0, len(values), 65_536):
-        total += (
-            np.subtract(values[start : start + 65_536], origin, dtype=np.float64) ** power
-        ).sum(0)
-    return total / len(values)
+    for start in range(0, len(values), BLOCK):
+        part = slice(start, start + BLOCK)
+        powers = np.subtract(values[part], origin, dtype=np.float64) ** power
+        total += powers.sum(0) if weights is None else weights[part] @ powers
+    return total / (len(values) if weights is None else weights.sum())

@@ -10,13 +10,8 @@ import numpy as np
 
 from ..numerics.rows import Rows, chunk_rows
 from .affine import Affine
-
-# What a cell is called and what to do about it.
-NOT_A_NUMBER = (
-    "NaN",
-    "Missing cells are not supported here: drop these rows, or fill in the cells first.",
-)
-INFINITE = ("infinity", "Correct such cells, or drop their rows.")
+from .marks import check_labels, check_weights
+from .table import read_table
 
 
 class DataWarning(UserWarning):
@@ -31,26 +26,41 @@ class Dataset:
         values: rows in the user's units, (N, D), float32 or float64.
         names: column names, D strings.
         named: whether the names came with the data.
+        weights: how many rows each row counts as, (N,), float64; None for one each.
+        labels: component that each row is known to belong to, -1 where it is not known, (N,);
+            None where none is known.
     """
 
     values: np.ndarray
     names: tuple[str, ...]
     named: bool = False
+    weights: np.ndarray | None = None
+    labels: np.ndarray | None = None
 
     @classmethod
-    def from_array(cls, data: Any, names: Sequence[str] | None = None) -> "Dataset":
+    def from_array(
+        cls,
+        data: Any,
+        names: Sequence[str] | None = None,
+        *,
+        weights: Any = None,
+        labels: Any = None,
+    ) -> "Dataset":
         """Check a table and keep its column names.
 
         Args:
             data: rows (N, D): a NumPy or JAX array, nested lists, or any data frame that
                 narwhals reads (pandas, polars, pyarrow, ...).
             names: column names, D strings; taken from the frame when not given.
+            weights: how many rows each row counts as, (N,), >= 0; one each by default.
+            labels: component of each row, 0, 1, ..., and -1 where it is not known, (N,).
 
         Returns:
             The data set. Integers become float64; float32 stays float32.
 
         Raises:
-            ValueError: not two-dimensional, empty, complex, not finite, or without any spread.
+            ValueError: not two-dimensional, empty, complex, not finite, or without any spread;
+                weights or labels that are not one valid number per row.
             TypeError: entries that are not numbers.
         """
         values, found = read_table(data)
@@ -60,9 +70,12 @@ class Dataset:
                 f"Expected one name per column, {values.shape[1]} of them, got {len(given)}: "
                 f"{list(given)}. Pass as many names as columns."
             )
-        labels = given or tuple(f"x{j}" for j in range(values.shape[1]))
-        check_spread(values, labels)
-        return cls(values, labels, named=given is not None)
+        columns = given or tuple(f"x{j}" for j in range(values.shape[1]))
+        row_weights = None if weights is None else check_weights(weights, len(values))
+        counted = values if row_weights is None else values[row_weights > 0]
+        check_spread(counted, columns)
+        known = None if labels is None else check_labels(labels, len(values))
+        return cls(values, columns, given is not None, row_weights, known)
 
     @property
     def n_rows(self) -> int:
@@ -75,6 +88,31 @@ class Dataset:
         return self.values.shape[1]
 
     @property
+    def total_weight(self) -> float:
+        """Number of rows that the rows count as."""
+        return float(self.n_rows if self.weights is None else self.weights.sum())
+
+    def require_labels_below(self, n_components: int) -> None:
+        """Raise unless every known label names one of the components."""
+        if self.labels is not None and self.labels.max() >= n_components:
+            row = int(self.labels.argmax())
+            raise ValueError(
+                f"Expected known labels in 0, ..., {n_components - 1} for n_components={n_components}, got "
+                f"{self.labels[row]} in row {row}. Raise n_components, or pass -1 where the component "
+                "is not known."
+            )
+
+    def require_plain(self, engine: str) -> None:
+        """Raise if rows carry weights or known labels, of which an engine would take no notice."""
+        carried = {"row weights": self.weights, "known labels": self.labels}
+        found = [name for name, value in carried.items() if value is not None]
+        if found:
+            raise ValueError(
+                f"{engine} takes every row once and its component as unknown, got {found[0]}. Leave "
+                "them out, or use engine=bg.EM()."
+            )
+
+    @property
     def dtype(self) -> np.dtype:
         """Floating-point type in which results are handed back."""
         return self.values.dtype
@@ -82,7 +120,7 @@ class Dataset:
     @cached_property
     def affine(self) -> Affine:
         """Centre and common scale of the columns."""
-        return Affine.from_values(self.values)
+        return Affine.from_values(self.values, self.weights)
 
     def scaled(self) -> np.ndarray:
         """Return the rows in engine units, float64, (N, D)."""
@@ -90,7 +128,7 @@ class Dataset:
 
     def rows(self, length: int) -> Rows:
         """Return the rows in engine units, cut into chunks of ``length``."""
-        return chunk_rows(self.scaled(), length)
+        return chunk_rows(self.scaled(), length, self.weights, self.labels)
 
     def require_distinct_rows(self, n_distinct: int) -> None:
         """Raise unless at least ``n_distinct`` different rows are present."""
@@ -103,121 +141,6 @@ class Dataset:
             f"Expected at least as many distinct rows as components, got {len(seen)} distinct "
             f"rows for n_components={n_distinct}. Lower n_components to at most {len(seen)}."
         )
-
-
-def read_table(data: Any, *, missing: bool = False) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """Return the numbers of a table (N, D) and its column names, or None if it has none.
-
-    Args:
-        data: the table.
-        missing: whether cells may be missing, NaN.
-
-    Raises:
-        ValueError: not two-dimensional, empty, complex, sparse, or not finite.
-        TypeError: entries that are not numbers.
-    """
-    table, names = _from_frame(data)
-    values = _as_float(table, names)
-    _check_shape(values)
-    _check_finite(np.where(np.isnan(values), 0, values) if missing else values, names)
-    return values, names
-
-
-def _from_frame(data: Any) -> tuple[Any, tuple[str, ...] | None]:
-    if not hasattr(data, "collect_schema") and not hasattr(data, "columns"):
-        return data, None
-    import narwhals as nw
-
-    try:
-        frame = nw.from_native(data)
-    except nw.exceptions.DuplicateError as error:
-        raise ValueError(f"{error}. Rename these columns.") from error
-    if isinstance(frame, nw.LazyFrame):
-        frame = frame.collect()
-    text = [
-        name
-        for name, dtype in frame.schema.items()
-        if not (dtype.is_numeric() or dtype == nw.Boolean)
-    ]
-    if text:
-        raise TypeError(
-            f"Expected numeric columns, got {text} of type "
-            f"{[str(frame.schema[name]) for name in text]}. Drop or encode these columns first."
-        )
-    all_strings = all(isinstance(name, str) for name in frame.columns)
-    return frame.to_numpy(), tuple(frame.columns) if all_strings else None
-
-
-def _as_float(table: Any, names: tuple[str, ...] | None) -> np.ndarray:
-    if hasattr(table, "toarray") and hasattr(table, "nnz"):
-        raise TypeError(
-            "Expected a dense table, got a sparse matrix. Sparse data is not supported: pass X.toarray()."
-        )
-    try:
-        values = np.asarray(_with_nan_for_masked(table))
-    except ValueError as error:
-        raise ValueError(
-            f"Expected rows of equal length, got a ragged sequence ({error}). Make every row as long as the first."
-        ) from error
-    if np.iscomplexobj(values):
-        raise ValueError(
-            "Complex data not supported: expected real numbers, got complex ones. "
-            "Pass real and imaginary parts as two columns."
-        )
-    if values.dtype == object:
-        values = _numbers_from_objects(values)
-    if values.dtype.kind not in "biuf":
-        raise TypeError(
-            f"Expected numbers, got entries of type {values.dtype}. Drop or encode text and dates first."
-        )
-    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
-
-
-def _with_nan_for_masked(table: Any) -> Any:
-    """Return a masked array with NaN in its masked cells, anything else as it is."""
-    if not np.ma.is_masked(table):
-        return table
-    return table.astype(np.result_type(table.dtype, np.float32)).filled(np.nan)
-
-
-def _numbers_from_objects(values: np.ndarray) -> np.ndarray:
-    try:
-        return values.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"Expected numbers, got objects that are not numbers ({error}); the argument must be "
-            "a string or a number. Drop or encode those columns first."
-        ) from error
-
-
-def _check_shape(values: np.ndarray) -> None:
-    if values.ndim != 2:
-        raise ValueError(
-            f"Expected 2D array, got {values.ndim}D array instead, shape {values.shape}. "
-            "Reshape your data: X.reshape(-1, 1) for one column, X.reshape(1, -1) for one row."
-        )
-    if values.shape[0] == 0 or values.shape[1] == 0:
-        raise ValueError(
-            f"Found array with {values.shape[0]} sample(s) and {values.shape[1]} feature(s) "
-            f"(shape={values.shape}) while a minimum of 1 is required. Pass a table with rows and columns."
-        )
-
-
-def _check_finite(values: np.ndarray, names: tuple[str, ...] | None) -> None:
-    # A sum is finite unless a cell is not (or the sum overflows): cheap first, exact second.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(values.sum()):
-            return
-    for start in range(0, len(values), 65_536):
-        bad = np.argwhere(~np.isfinite(values[start : start + 65_536]))
-        if len(bad):
-            row, column = int(bad[0, 0]) + start, int(bad[0, 1])
-            kind, advice = NOT_A_NUMBER if np.isnan(values[row, column]) else INFINITE
-            where = f"column {column}" + (f" ({names[column]!r})" if names else "")
-            raise ValueError(
-                f"Input X contains {kind}: expected finite numbers, got {values[row, column]} in row "
-                f"{row}, {where}, the first such cell. {advice}"
-            )
 
 
 def check_spread(values: np.ndarray, names: Sequence[str]) -> None:
@@ -254,24 +177,3 @@ def _check_range(lowest: np.ndarray, highest: np.ndarray, dtype: np.dtype) -> No
             f"Expected columns that range over {least:.0e} to {most:.0e}, so that variances are numbers of "
             f"type {dtype}, got {widest:.3g}. Change the unit{', or pass float64' * (dtype == np.float32)}."
         )
-
-
-def match_columns(
-    data: Any, names: Sequence[str], named: bool, dtype: np.dtype, *, missing: bool = False
-) -> np.ndarray:
-    """Return new rows (M, D) checked against the columns of a fit.
-
-    Raises:
-        ValueError: another number of columns, or frame columns with other names.
-    """
-    values, found = read_table(data, missing=missing)
-    if values.shape[1] != len(names):
-        raise ValueError(
-            f"X has {values.shape[1]} features, but this fit is expecting {len(names)} features "
-            f"as input: {list(names)}. Pass the columns the fit has seen, in the same order."
-        )
-    if named and found is not None and found != tuple(names):
-        raise ValueError(
-            f"Expected the columns {list(names)}, got {list(found)}. Select and order them as in the fit."
-        )
-    return values.astype(dtype, copy=False)

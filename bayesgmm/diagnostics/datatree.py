@@ -64,8 +64,8 @@ def to_datatree(
             whole new data set: N D numbers each, the same at every call; 0 for none. Chains have
             equally many, rounded up. By default 100 where these are at most 20 million numbers,
             otherwise none.
-        prior: number of draws from the prior, 0 for none; of as many of them as above whole data
-            sets are drawn. Fits that are not draws have none.
+        prior: number of draws from the prior, 0 for no group about the prior; of as many of them as
+            above whole data sets are drawn. Fits that are not draws have none.
 
     Returns:
         Groups posterior, components (for draws), sample_stats (for samplers), log_prior (the parts
@@ -87,7 +87,7 @@ def to_datatree(
     n_replicates = number_of_replicates(fit, posterior_predictive)
     if n_replicates:
         groups["posterior_predictive"] = replicates(fit, n_replicates, coords)
-    if not fit.is_point:
+    if prior and not fit.is_point:
         groups |= groups_of_prior(fit, prior, n_replicates, coords)
     tree = xr.DataTree.from_dict(groups)
     tree.attrs.update(attributes(fit))
@@ -135,12 +135,10 @@ def groups_of_prior(
 ) -> dict[str, xr.Dataset]:
     """Return log prior densities of the draws, and draws from the prior."""
     densities = {name: (("chain", "draw"), value) for name, value in log_prior(fit).items()}
-    groups = {"log_prior": dataset(densities, coords)}
-    if n_draws:
-        n_ranks, seed = usual_number(fit), key_of(fit)[-1]
-        some = min(n_data_sets, n_draws)
-        groups |= prior_groups(fit.model, fit.data, n_ranks, n_draws, some, seed)
-    return groups
+    n_ranks, seed = usual_number(fit), key_of(fit)[-1]
+    some = min(n_data_sets, n_draws)
+    drawn = prior_groups(fit.model, fit.data, n_ranks, n_draws, some, seed)
+    return {"log_prior": dataset(densities, coords)} | drawn
 
 
 def replicates(fit: Fit, n_replicates: int, coords: dict[str, Any]) -> xr.Dataset:

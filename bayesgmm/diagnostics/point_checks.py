@@ -35,7 +35,7 @@ def check_monotone(fit: Fit) -> Iterator[Check]:
     yield at_most(
         "largest fall of the log-likelihood",
         float(max(0.0, (-steps).max(initial=0.0))),
-        FALL_PER_ROW * fit.data.n_rows,
+        FALL_PER_ROW * fit.data.total_weight,
         "The log-likelihood never fell.",
         "EM cannot lower the likelihood but through reg_covar: lower reg_covar and fit again.",
     )
@@ -46,7 +46,7 @@ def check_restarts(fit: Fit) -> Iterator[Check]:
     reached = np.asarray(fit.history["restart_log_likelihood"])
     if len(reached) == 1:
         return
-    margin = max(fit.engine.tol, SAME_PER_ROW) * fit.data.n_rows
+    margin = max(fit.engine.tol, SAME_PER_ROW) * fit.data.total_weight
     best = reached[int(fit.history["best_restart"])]
     yield at_least(
         "share of restarts at the best optimum",
@@ -103,7 +103,7 @@ def check_empty(fit: Fit) -> Iterator[Check]:
     """Count components that hold less than one row."""
     yield at_most(
         "components with less than one row",
-        int((np.exp(fit.scaled.log_weights) * fit.data.n_rows < 1).sum()),
+        int((np.exp(fit.scaled.log_weights) * fit.data.total_weight < 1).sum()),
         0,
         "Every component holds at least one row.",
         "A component holds less than one row: lower n_components.",

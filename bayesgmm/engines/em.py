@@ -19,7 +19,7 @@ from ..numerics.rows import chunk_length
 from ..result import Fit, Outcome, Status
 from .climb import FINISHED, Climb, Objective, begin, climb, evaluate
 from .driver import drive
-from .starts import check_start, seed_of, starting_mixture
+from .starts import Points, check_start, seed_of, starting_mixture
 
 RIDGE_WARNING = 1.0
 RELATIVE_RIDGE = 1e-6
@@ -92,6 +92,7 @@ class EM:
             CollapsedError: every restart began singular.
         """
         refuse_unsuitable(model)
+        data.require_labels_below(model.n_components)
         objective = objective_of(model, self.ridge(model))
         begun = time.perf_counter()
         width = model.family.n_features(data.n_columns) + self.n_init * model.n_components
@@ -105,9 +106,9 @@ class EM:
     ) -> Mixture:
         """Return the starting mixtures, (n_init, ...)."""
         random = np.random.RandomState(seed_of(key))
-        scaled = data.scaled()
+        points = Points(data.scaled(), data.weights, data.labels)
         made = [
-            starting_mixture(self.start, random, model, objective, scaled, rows)
+            starting_mixture(self.start, random, model, objective, points, rows)
             for _ in range(self.n_init)
         ]
         return jax.tree.map(lambda *leaves: np.stack(leaves), *made)
@@ -221,7 +222,7 @@ def build_fit(
 ) -> Fit:
     """Pick the best restart and describe the run."""
     best = best_restart(end)
-    to_data_units = data.n_rows * data.n_columns * np.log(model.affine.scale)
+    to_data_units = data.total_weight * data.n_columns * np.log(model.affine.scale)
     status = status_of(engine, end, best, interrupted)
     n_evaluated = int(end.n_iter[best]) + 1
     return Fit(

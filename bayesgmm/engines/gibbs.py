@@ -104,6 +104,7 @@ class Gibbs:
             ValueError: a model without priors, or draws that would not fit into memory.
             KeyboardInterrupt: interrupted before the first draw was finished.
         """
+        data.require_plain("Gibbs")
         weights = require_prior(model)
         kept_rows = data.n_rows if "birth_death" in self.moves else 0
         require_memory(model, self.n_chains, self.n_draws, SLICE, kept_rows, self.memory)

@@ -111,6 +111,7 @@ class NUTS:
             ValueError: a model without priors.
             KeyboardInterrupt: interrupted before the first draw was finished.
         """
+        data.require_plain("NUTS")
         weights = require_prior(model)
         keys = named_keys(key, self.n_chains)
         width = model.family.n_features(data.n_columns) + self.n_chains * model.n_components

@@ -18,7 +18,7 @@ from ..model.mixture import Mixture, Tied
 from ..model.resolved import Model
 from ..numerics.rows import Rows, chunk_vector
 from .climb import Objective, begin, climb, mixture_from_labels
-from .starts import kmeans_labels
+from .starts import Points, kmeans_labels
 
 N_UPDATES = 30
 RELATIVE_GAIN = 1e-4
@@ -38,9 +38,9 @@ def overdispersed_mixtures(
 ) -> Mixture:
     """Return one mixture per chain in engine units, (C, K, ...), components by falling weight."""
     flat = Objective(np.float64(0.0), np.float64(1.0), model.components)
-    scaled, length = data.scaled(), rows.values.shape[-1]
+    points, length = Points(data.scaled()), rows.values.shape[-1]
     counts = cluster_counts(model, data, n_chains)
-    labels = [chunk_vector(kmeans_labels(scaled, count, random), length) for count in counts]
+    labels = [chunk_vector(kmeans_labels(points, count, random), length) for count in counts]
     return improved_mixtures(model.family, model.n_components, flat, np.stack(labels), rows)
 
 

@@ -1,12 +1,13 @@
 """Where engines start: named starts by scikit-learn's algorithms, given labels, given parameters."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from scipy.optimize import linear_sum_assignment
 
 from ..model.families.base import Family
 from ..model.mixture import Mixture
@@ -34,6 +35,20 @@ class PartialStart:
     precisions: Any = None
 
 
+class Points(NamedTuple):
+    """The rows to start from.
+
+    Attributes:
+        scaled: in engine units, (N, D).
+        weights: how many rows each counts as, (N,), or None.
+        labels: known components, -1 where not known, (N,), or None.
+    """
+
+    scaled: np.ndarray
+    weights: np.ndarray | None = None
+    labels: np.ndarray | None = None
+
+
 def check_start(start: Any) -> None:
     """Raise unless a start is a known name, responsibilities, a Mixture or a partial start."""
     if isinstance(start, str) and start not in NAMES:
@@ -48,7 +63,7 @@ def starting_mixture(
     random: np.random.RandomState,
     model: Model,
     objective: Objective,
-    scaled: np.ndarray,
+    points: Points,
     rows: Rows,
 ) -> Mixture:
     """Return one starting mixture in engine units.
@@ -58,7 +73,7 @@ def starting_mixture(
         random: source of randomness; consumed as scikit-learn consumes it.
         model: the resolved model.
         objective: what the first M-step maximises.
-        scaled: the rows in engine units, (N, D).
+        points: the rows.
         rows: the same rows, chunked.
 
     Raises:
@@ -67,11 +82,11 @@ def starting_mixture(
     if isinstance(start, Mixture):
         return given_mixture(start, model)
     if isinstance(start, PartialStart):
-        return _partial(start, random, model, objective, scaled, rows)
+        return _partial(start, random, model, objective, points, rows)
     if isinstance(start, str):
-        return _named(start, random, model, objective, scaled, rows)
+        return _named(start, random, model, objective, points, rows)
     responsibilities = check_responsibilities(
-        np.asarray(start, float), len(scaled), model.n_components
+        np.asarray(start, float), len(points.scaled), model.n_components
     )
     return _from_table(responsibilities, model, objective, rows)
 
@@ -86,41 +101,83 @@ def _named(
     random: np.random.RandomState,
     model: Model,
     objective: Objective,
-    scaled: np.ndarray,
+    points: Points,
     rows: Rows,
 ) -> Mixture:
     n_components = model.n_components
+    if points.labels is not None:
+        table = clamped_table(points, start_table(name, random, n_components, points))
+        return _from_table(table, model, objective, rows)
     if name == "random":
-        table = random.uniform(size=(len(scaled), n_components))
-        return _from_table(table / table.sum(1, keepdims=True), model, objective, rows)
+        return _from_table(random_table(random, points, n_components), model, objective, rows)
     if name == "kmeans":
-        labels = kmeans_labels(scaled, n_components, random)
+        labels = kmeans_labels(points, n_components, random)
         return mixture_of_labels(model.family, objective, labels, rows, n_components)
-    if name == "k-means++":
-        chosen = kmeans_plusplus_rows(scaled, n_components, random)
-    else:
-        chosen = random.choice(len(scaled), size=n_components, replace=False)
-    alone = chunk_rows(scaled[chosen], n_components)
+    chosen = chosen_rows(name, random, n_components, points)
+    alone = chunk_rows(points.scaled[chosen], n_components)
     return mixture_of_labels(model.family, objective, np.arange(n_components), alone, n_components)
 
 
-def kmeans_labels(
-    scaled: np.ndarray, n_components: int, random: np.random.RandomState
+def random_table(random: np.random.RandomState, points: Points, n_components: int) -> np.ndarray:
+    """Return random responsibilities, (N, K)."""
+    table = random.uniform(size=(len(points.scaled), n_components))
+    return table / table.sum(1, keepdims=True)
+
+
+def chosen_rows(
+    name: str, random: np.random.RandomState, n_components: int, points: Points
 ) -> np.ndarray:
+    """Return a row for each component, (K,)."""
+    if name == "k-means++":
+        return kmeans_plusplus_rows(points, n_components, random)
+    weights = points.weights
+    chances = None if weights is None else weights / weights.sum()
+    return random.choice(len(points.scaled), size=n_components, replace=False, p=chances)
+
+
+def start_table(
+    name: str, random: np.random.RandomState, n_components: int, points: Points
+) -> np.ndarray:
+    """Return starting responsibilities, rows of zeros where a row is left out, (N, K)."""
+    if name == "random":
+        return random_table(random, points, n_components)
+    if name == "kmeans":
+        return np.eye(n_components)[kmeans_labels(points, n_components, random)]
+    table = np.zeros((len(points.scaled), n_components))
+    table[chosen_rows(name, random, n_components, points), np.arange(n_components)] = 1
+    return table
+
+
+def clamped_table(points: Points, table: np.ndarray) -> np.ndarray:
+    """Give rows with a known component to it, the start's components named to agree best, (N, K)."""
+    assert points.labels is not None
+    known = np.flatnonzero(points.labels >= 0)
+    of_known = np.eye(table.shape[1])[points.labels[known]]
+    _, order = linear_sum_assignment(-of_known.T @ table[known])
+    named = table[:, order]
+    named[known] = of_known
+    return named
+
+
+def kmeans_labels(points: Points, n_components: int, random: np.random.RandomState) -> np.ndarray:
     """Return the labels of one k-means run, (N,)."""
     # Imported on use: a start that is given needs no scikit-learn.
     from sklearn.cluster import KMeans
 
-    return KMeans(n_components, n_init=1, random_state=random).fit(scaled).labels_
+    means = KMeans(n_components, n_init=1, random_state=random)
+    return means.fit(points.scaled, sample_weight=points.weights).labels_
 
 
 def kmeans_plusplus_rows(
-    scaled: np.ndarray, n_components: int, random: np.random.RandomState
+    points: Points, n_components: int, random: np.random.RandomState
 ) -> np.ndarray:
     """Return the rows that k-means++ seeding picks, (K,)."""
     from sklearn.cluster import kmeans_plusplus
 
-    return kmeans_plusplus(scaled, n_components, random_state=random)[1]
+    weights = points.weights
+    return kmeans_plusplus(points.scaled, n_components, sample_weight=weights, random_state=random)[
+        1
+    ]
 
 
 def mixture_of_labels(
@@ -141,14 +198,14 @@ def _partial(
     random: np.random.RandomState,
     model: Model,
     objective: Objective,
-    scaled: np.ndarray,
+    points: Points,
     rows: Rows,
 ) -> Mixture:
     given = (start.weights, start.means, start.precisions)
     if all(value is not None for value in given):
         base = Mixture(*[jnp.zeros(())] * 3)
     else:
-        base = _named(start.name, random, model, objective, scaled, rows)
+        base = _named(start.name, random, model, objective, points, rows)
     affine = model.affine
     if start.weights is not None:
         base = base._replace(log_weights=jnp.log(jnp.asarray(start.weights, float)))

@@ -26,7 +26,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from ..api import fit
-from ..data.dataset import Dataset, read_table
+from ..data.dataset import Dataset
+from ..data.marks import check_weights
+from ..data.table import read_table
 from ..engines.em import EM
 from ..model.spec import MixtureSpec
 from ..posterior.criteria import InformationCriteria, information_criteria
@@ -126,12 +128,16 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
 
     # Fitting
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Estimate the parameters by EM.
 
         Args:
             X: rows (N, D): array, nested lists or data frame.
-            y: ignored.
+            y: component of each row where it is known, 0, 1, ..., else -1, (N,). Ignored unless it
+                holds whole numbers with a -1 among them: the labels that model selection passes
+                along to be scored are no knowledge. For rows that are all known use
+                ``bg.fit(X, spec, labels=y)``.
+            sample_weight: how many rows each row counts as, (N,), >= 0.
 
         Returns:
             The estimator.
@@ -142,7 +148,7 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
             CollapsedError: a ValueError; every restart began with a singular covariance.
         """
         self._validate_params()
-        data = Dataset.from_array(X)
+        data = Dataset.from_array(X, weights=sample_weight, labels=partly_known(y))
         validate_data(self, X if is_frame(X) else data.values, skip_check_array=True)
         spec = MixtureSpec.maximum_likelihood(self.n_components, self.covariance_type)
         engine = self._engine(data.n_columns)
@@ -151,9 +157,9 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         self._warn_unless_converged()
         return self
 
-    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
         """Estimate the parameters and return the most probable component of each row, (N,)."""
-        self.fit(X)
+        self.fit(X, y, sample_weight)
         return log_responsibilities(self.fit_, self.fit_.data.values).argmax(1)
 
     def _engine(self, n_columns: int) -> EM:
@@ -227,12 +233,12 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
     @property
     def lower_bound_(self) -> float:
         """Mean log-likelihood per fitted row of the returned parameters."""
-        return float(self._fitted().log_likelihood) / self._fitted().data.n_rows
+        return float(self._fitted().log_likelihood) / self._fitted().data.total_weight
 
     @property
     def lower_bounds_(self) -> np.ndarray:
         """Mean log-likelihood per fitted row after each update, (n_iter_,)."""
-        return self._fitted().history["log_likelihood"][1:] / self._fitted().data.n_rows
+        return self._fitted().history["log_likelihood"][1:] / self._fitted().data.total_weight
 
     # Using it
 
@@ -248,21 +254,25 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         """Return the log-likelihood of rows (M, D), (M,)."""
         return log_density(self._fitted(), self._rows(X))
 
-    def score(self, X: Any, y: Any = None) -> float:
-        """Return the mean log-likelihood per row."""
-        return float(self.score_samples(X).mean(dtype=float))
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the mean log-likelihood per row (M, D), rows weighted by ``sample_weight`` (M,)."""
+        log_densities = self.score_samples(X)
+        weights = (
+            None if sample_weight is None else check_weights(sample_weight, len(log_densities))
+        )
+        return float(np.average(log_densities.astype(float), weights=weights))
 
-    def aic(self, X: Any) -> float:
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Return Akaike's information criterion on rows (M, D); lower is better."""
-        return self._criteria(X).aic
+        return self._criteria(X, sample_weight).aic
 
-    def bic(self, X: Any) -> float:
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Return the Bayesian information criterion on rows (M, D); lower is better."""
-        return self._criteria(X).bic
+        return self._criteria(X, sample_weight).bic
 
-    def icl(self, X: Any) -> float:
+    def icl(self, X: Any, sample_weight: Any = None) -> float:
         """Return the integrated completed likelihood on rows (M, D); lower is better."""
-        return self._criteria(X).icl
+        return self._criteria(X, sample_weight).icl
 
     def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Draw rows from the fitted mixture.
@@ -281,8 +291,8 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
     def _log_responsibilities(self, X: Any) -> np.ndarray:
         return log_responsibilities(self._fitted(), self._rows(X))
 
-    def _criteria(self, X: Any) -> InformationCriteria:
-        return information_criteria(self._fitted(), self._rows(X))
+    def _criteria(self, X: Any, sample_weight: Any) -> InformationCriteria:
+        return information_criteria(self._fitted(), self._rows(X), sample_weight)
 
     def _rows(self, X: Any) -> np.ndarray:
         """Return rows (M, D) whose columns are those of the fit."""
@@ -291,6 +301,15 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
             return read_table(X)[0]
         values, _ = read_table(X)
         return validate_data(self, values, reset=False, skip_check_array=True)
+
+
+def partly_known(y: Any) -> np.ndarray | None:
+    """Return labels that mark some rows as unknown by -1; None for any other y."""
+    if y is None:
+        return None
+    labels = np.asarray(y)
+    marks = labels.dtype.kind == "i" and labels.ndim == 1 and bool((labels == -1).any())
+    return labels if marks else None
 
 
 def is_frame(X: Any) -> bool:

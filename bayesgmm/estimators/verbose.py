@@ -32,7 +32,7 @@ def changes_of(fit: Fit, restart: int) -> np.ndarray | None:
     """Return the change per row that each update made, where the fit has kept it."""
     if restart != fit.history["best_restart"]:
         return None
-    return np.diff(fit.history["log_likelihood"]) / fit.data.n_rows
+    return np.diff(fit.history["log_likelihood"]) / fit.data.total_weight
 
 
 def ending(fit: Fit, restart: int, verbose: int) -> str:
@@ -41,5 +41,5 @@ def ending(fit: Fit, restart: int, verbose: int) -> str:
     sentence = f"Initialization {'converged' if is_converged else 'did not converge'}."
     if verbose < 2:
         return sentence
-    per_row = fit.history["restart_log_likelihood"][restart] / fit.data.n_rows
+    per_row = fit.history["restart_log_likelihood"][restart] / fit.data.total_weight
     return f"{sentence}\t lower bound {per_row:.5f}."

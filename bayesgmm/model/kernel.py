@@ -63,7 +63,7 @@ def sum_features(family: Family, natural: Array, rows: Rows) -> tuple[Array, Arr
     def chunk(carry: tuple[Array, Array], rows: Rows) -> tuple[tuple[Array, Array], None]:
         total, sums = carry
         features = family.features(rows.values)
-        log_joint = (flat @ features).reshape(*shape[:2], -1)
+        log_joint = clamped((flat @ features).reshape(*shape[:2], -1), rows.labels)
         log_density, responsibilities = normalise(log_joint, rows.weights)
         # (F, n) times (n, BK): the long axis contracted, the wide operand first. The transposed
         # order is a third slower in XLA's CPU matrix product.
@@ -74,6 +74,14 @@ def sum_features(family: Family, natural: Array, rows: Rows) -> tuple[Array, Arr
     start = (jnp.zeros(shape[0], natural.dtype), jnp.zeros(flat.T.shape, natural.dtype))
     (total, sums), _ = jax.lax.scan(chunk, start, rows)
     return total, sums.T.reshape(shape)
+
+
+def clamped(log_joint: Array, labels: Array | None) -> Array:
+    """Rule out all other components for rows whose component is known, (B, K, n)."""
+    if labels is None:
+        return log_joint
+    possible = (labels < 0) | (labels == jnp.arange(log_joint.shape[1])[:, None])
+    return jnp.where(possible, log_joint, -jnp.inf)
 
 
 def normalise(log_joint: Array, weights: Array) -> tuple[Array, Array]:
@@ -92,7 +100,7 @@ def residual_pass(family: Family, mixture: Mixture, rows: Rows) -> Pass:
 
     def chunk(carry: tuple[Array, ...], rows: Rows) -> tuple[tuple[Array, ...], None]:
         residuals = family.residuals(mixture, rows.values)
-        log_joint = constant[..., None] - (residuals**2).sum(-2) / 2
+        log_joint = clamped(constant[..., None] - (residuals**2).sum(-2) / 2, rows.labels)
         log_density, weights = normalise(log_joint, rows.weights)
         first = jnp.einsum("bkn,bkdn->bkd", weights, residuals)
         second = family.second_moment(weights, residuals)

@@ -24,10 +24,13 @@ class Rows(NamedTuple):
     Attributes:
         values: rows in scaled units, (n_chunks, D, chunk).
         weights: weight of each row, zero for padding, (n_chunks, chunk).
+        labels: component that a row is known to belong to, -1 where it is not known, (n_chunks,
+            chunk); None where none is known.
     """
 
     values: Array
     weights: Array
+    labels: Array | None = None
 
 
 def chunk_length(n_rows: int, n_features: int, itemsize: int = 8) -> int:
@@ -38,15 +41,21 @@ def chunk_length(n_rows: int, n_features: int, itemsize: int = 8) -> int:
     return length if n_chunks == 1 else -(-length // LANE) * LANE
 
 
-def chunk_rows(values: np.ndarray, length: int, weights: np.ndarray | None = None) -> Rows:
-    """Cut values (N, D) into chunks of ``length`` rows."""
+def chunk_rows(
+    values: np.ndarray,
+    length: int,
+    weights: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+) -> Rows:
+    """Cut values (N, D), with weights and labels (N,), into chunks of ``length`` rows."""
     n_rows, n_columns = values.shape
     n_chunks = -(-n_rows // length)
     out = np.zeros((n_chunks, n_columns, length), dtype=values.dtype)
     for index, block in enumerate(_blocks(values, length)):
         out[index, :, : len(block)] = block.T
     each = np.ones(n_rows, values.dtype) if weights is None else weights
-    return Rows(cast(Array, out), cast(Array, chunk_vector(each, length)))
+    known = None if labels is None else cast(Array, chunk_vector(labels.astype(np.int32), length))
+    return Rows(cast(Array, out), cast(Array, chunk_vector(each, length)), known)
 
 
 def chunk_vector(vector: np.ndarray, length: int) -> np.ndarray:

@@ -21,6 +21,7 @@ import numpy as np
 from jax import Array
 from jax.scipy.special import logsumexp
 
+from ..data.marks import check_weights
 from ..model.families.base import Family
 from ..model.kernel import log_joint
 from ..model.mixture import Mixture
@@ -48,7 +49,7 @@ class InformationCriteria(NamedTuple):
 
 
 @in_float64
-def information_criteria(fit: Fit, X: Any = None) -> InformationCriteria:
+def information_criteria(fit: Fit, X: Any = None, sample_weight: Any = None) -> InformationCriteria:
     """Return AIC, BIC and ICL of a point fit; lower is better.
 
     They are defined at the maximum of the likelihood. At the mode of a posterior, where EM ends if
@@ -57,7 +58,9 @@ def information_criteria(fit: Fit, X: Any = None) -> InformationCriteria:
 
     Args:
         fit: a point fit.
-        X: rows (N, D) with the columns of the fit; the fitted ones by default.
+        X: rows (N, D) with the columns of the fit; the fitted ones by default, with their weights.
+            Known labels are not used.
+        sample_weight: how many rows each row of X counts as, (N,).
 
     Returns:
         The criteria, on scikit-learn's scale.
@@ -75,10 +78,11 @@ def information_criteria(fit: Fit, X: Any = None) -> InformationCriteria:
             "of the parameters. Use bg.loo(fit) or bg.waic(fit)."
         )
     scaled = fit.data.scaled() if X is None else scaled_rows(fit, X)
-    n_rows, n_columns = scaled.shape
+    weights = row_weights(fit, X, sample_weight, len(scaled))
+    n_rows, n_columns = weights.sum(), scaled.shape[1]
     width = 8 * fit.model.n_components * (n_columns + 2)
     blocks = in_blocks(partial(log_densities_of_row, fit.model.family, fit.scaled), scaled, width)
-    totals = np.sum([block.sum(1) for block in blocks], axis=0)
+    totals = np.concatenate(list(blocks), axis=1) @ weights
     log_likelihood, completed = totals - n_rows * n_columns * np.log(fit.model.affine.scale)
     penalty = np.log(n_rows) * fit.n_parameters
     return InformationCriteria(
@@ -88,6 +92,12 @@ def information_criteria(fit: Fit, X: Any = None) -> InformationCriteria:
         bic=float(-2 * log_likelihood + penalty),
         icl=float(-2 * completed + penalty),
     )
+
+
+def row_weights(fit: Fit, X: Any, sample_weight: Any, n_rows: int) -> np.ndarray:
+    """Return how many rows each row counts as, (N,)."""
+    given = fit.data.weights if X is None and sample_weight is None else sample_weight
+    return np.ones(n_rows) if given is None else check_weights(given, n_rows)
 
 
 @partial(jax.jit, static_argnums=0)

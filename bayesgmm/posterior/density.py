@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 from jax.scipy.special import logsumexp
 
-from ..data.dataset import match_columns
+from ..data.table import match_columns
 from ..model.families.base import Family
 from ..model.kernel import log_joint
 from ..model.mixture import Mixture, Tied

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.dataset import match_columns
+from ..data.table import match_columns
 from ..result import Fit
 from .condition import predictive
 from .predictive import Predictive

@@ -30,6 +30,7 @@ FORMAT = 1
 GROUP = "bayesgmm"
 HEADER = "bayesgmm_header"
 VERSION = "bayesgmm_format"
+MARKS = ("weights", "labels")
 OPTIONAL = ("log_prior", "counts", "concentration", "scale", "n_components", "label_key")
 
 
@@ -46,7 +47,7 @@ def save(fit: Fit, path: Any) -> None:
     """
     path = Path(path)
     check_folder(path)
-    tree = to_datatree(fit, log_likelihood=False, posterior_predictive=0)
+    tree = to_datatree(fit, log_likelihood=False, posterior_predictive=0, prior=0)
     arrays = exact_arrays(fit)
     tree.attrs |= {HEADER: json.dumps(header(fit, arrays)), VERSION: FORMAT}
     tree[GROUP] = xr.DataTree(
@@ -141,8 +142,16 @@ def exact_arrays(fit: Fit) -> dict[str, Any]:
     arrays |= prefixed("prior", prior_arrays(fit.model.prior))
     if fit.model.scale_prior is not None:
         arrays |= prefixed("scale_prior", fit.model.scale_prior._asdict())
+    arrays |= prefixed(
+        "rows", {name: getattr(fit.data, name) for name in MARKS if marked(fit, name)}
+    )
     present = {name: getattr(fit, name) for name in OPTIONAL}
     return arrays | {name: value for name, value in present.items() if value is not None}
+
+
+def marked(fit: Fit, name: str) -> bool:
+    """Say whether the rows carry weights or labels."""
+    return getattr(fit.data, name) is not None
 
 
 def prior_arrays(prior: Any) -> dict[str, Any]:
@@ -204,7 +213,8 @@ def build_fit(found: dict[str, Any], arrays: dict[str, np.ndarray], values: np.n
     """Put a fit together from a header and arrays."""
     spec = decode(found["spec"], arrays)
     family = family_named(spec.covariance)
-    data = Dataset(values, tuple(found["names"]), found["named"])
+    marks = unprefixed("rows", arrays)
+    data = Dataset(values, tuple(found["names"]), found["named"], **marks)
     affine = Affine(arrays["affine_centre"], arrays["affine_scale"])
     # Sums over rows in another memory order round differently: keep the affine map of the fit.
     vars(data)["affine"] = affine

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from textbook import assert_three_parts
 
-from bayesgmm.data.dataset import Dataset, DataWarning, match_columns
+from bayesgmm.data.dataset import Dataset, DataWarning
+from bayesgmm.data.table import match_columns
 
 TABLE = np.array([[1.0, 2.0, 7.0], [3.0, 5.0, -1.0], [4.0, 0.5, 2.0], [9.0, 2.5, 3.0]])
 NAMES = ["length", "width", "height"]

@@ -126,7 +126,7 @@ def test_values_are_those_of_arviz(posterior):
         log_likelihood=bg.pointwise_log_likelihood(posterior).sum(-1),
     )
     table = prior_sensitivity(pulled)
-    tree = bg.to_datatree(pulled, prior=0, posterior_predictive=0)
+    tree = bg.to_datatree(pulled, prior=2, posterior_predictive=0)
     for group, part in (("prior", "components"), ("likelihood", None)):
         names = ["concentration", "entropy"]
         found = az.psense(tree, var_names=names, group=group, group_var_names=part)
