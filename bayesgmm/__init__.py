@@ -15,6 +15,7 @@ _HOME = {
     "Dirichlet": "model.weights",
     "DirichletProcess": "model.weights",
     "EM": "engines.em",
+    "EarlyStopWarning": "engines.em",
     "Fit": "result",
     "Gibbs": "engines.gibbs",
     "GaussianMixture": "estimators.gaussian_mixture",
@@ -61,6 +62,7 @@ _HOME = {
     "prior_predictive_check": "diagnostics.prior",
     "prior_sensitivity": "diagnostics.sensitivity",
     "relabel": "posterior.relabel",
+    "restarts": "diagnostics.restarts",
     "resolve": "model.resolved",
     "sample_prior": "diagnostics.prior",
     "save": "store",
@@ -98,9 +100,10 @@ if TYPE_CHECKING:
     from .diagnostics.diagnosis import Diagnosis
     from .diagnostics.predictive_checks import predictive_check
     from .diagnostics.prior import prior_predictive_check, sample_prior
+    from .diagnostics.restarts import restarts
     from .diagnostics.sensitivity import clusters_by_prior, prior_sensitivity
     from .diagnostics.summary import summary
-    from .engines.em import EM, CollapsedError
+    from .engines.em import EM, CollapsedError, EarlyStopWarning
     from .engines.gibbs import Gibbs
     from .engines.numpyro_model import numpyro_model
     from .engines.nuts import NUTS

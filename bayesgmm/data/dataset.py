@@ -130,6 +130,15 @@ class Dataset:
         """Return the rows in engine units, cut into chunks of ``length``."""
         return chunk_rows(self.scaled(), length, self.weights, self.labels)
 
+    def representative(self, most: int) -> np.ndarray:
+        """Return indices of at most ``most`` rows, evenly spaced; a row as often as its weight says."""
+        n_kept = min(self.n_rows, most)
+        if self.weights is None:
+            return np.unique(np.linspace(0, self.n_rows - 1, n_kept).round().astype(int))
+        cumulative = np.cumsum(self.weights) / self.weights.sum()
+        levels = (np.arange(n_kept) + 0.5) / n_kept
+        return np.minimum(np.searchsorted(cumulative, levels), self.n_rows - 1)
+
     def require_distinct_rows(self, n_distinct: int) -> None:
         """Raise unless at least ``n_distinct`` different rows are present."""
         seen: set[bytes] = set()

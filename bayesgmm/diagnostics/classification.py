@@ -28,7 +28,7 @@ MOST_ROWS = 1_000
 
 def entropy_and_overlap(fit: Fit) -> np.ndarray:
     """Return both, averaged over up to 200 draws and 1,000 of the fitted rows, (2,)."""
-    rows = fit.data.scaled()[evenly(fit.data.n_rows, MOST_ROWS)]
+    rows = fit.data.scaled()[fit.data.representative(MOST_ROWS)]
     draws = evenly(fit.log_likelihood.size, MOST_DRAWS)
     mixtures = jax.tree.map(lambda leaf: np.asarray(leaf)[draws], flat_draws(fit))
     return np.asarray(doubt(fit.model.family, mixtures, rows.T))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..engines.aitken import remaining_gain
 from ..result import Fit
 from .check import Check, at_least, at_most
 
@@ -24,7 +25,6 @@ NEAR_SINGULAR = 1e-8
 RIDGE_SHARE = 0.5
 # One nat: half the price that AIC puts on a parameter's two.
 GAIN_LEFT = 1.0
-ROUNDING = 1e-12
 
 
 def check_monotone(fit: Fit) -> Iterator[Check]:
@@ -122,16 +122,3 @@ def check_remaining_gain(fit: Fit) -> Iterator[Check]:
         "EM has arrived: more updates would change next to nothing.",
         "EM stopped while still climbing: lower tol and raise max_iter.",
     )
-
-
-def remaining_gain(values: np.ndarray) -> float:
-    """Return the sum of the geometric series that the last two steps begin.
-
-    With steps d_1, d_2 and rate r = d_2 / d_1 what is left is d_2 (r + r^2 + ...) = d_2 r / (1 - r).
-    """
-    before, last = np.diff(values[-3:])
-    if last <= ROUNDING * abs(values[-1]):
-        return 0.0
-    if last >= before:
-        return float("inf")
-    return float(last**2 / (before - last))

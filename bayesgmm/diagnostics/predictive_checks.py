@@ -68,7 +68,7 @@ def predictive_check(fit: Fit) -> pd.DataFrame:
     Reference:
         Gelman, Meng & Stern (1996), Statistica Sinica 6, 733-807.
     """
-    rows = fit.data.scaled()[evenly(fit.data.n_rows, MOST_ROWS)]
+    rows = fit.data.scaled()[fit.data.representative(MOST_ROWS)]
     directions = directions_of(fit.data.names, rows)
     draws = draws_to_check(fit, len(rows) * len(directions.names))
     mixtures = jax.tree.map(lambda leaf: np.asarray(leaf)[draws], flat_draws(fit))

@@ -151,7 +151,7 @@ def prior_predictive_check(
 
 def prior_table(model: Model, data: Dataset, n_draws: int, seed: int) -> pd.DataFrame:
     """Return the table of ``prior_predictive_check``."""
-    some = data.values[evenly(data.n_rows, MOST_ROWS)].astype(float)
+    some = data.values[data.representative(MOST_ROWS)].astype(float)
     drawn = draw_prior(jax.random.key(seed), model, n_draws)
     random = np.random.default_rng([seed, n_draws])
     rows = prior_rows(random, model, drawn, np.arange(n_draws), len(some))

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -17,16 +17,24 @@ from ..model.weights import is_random
 from ..numerics.precision import in_float64, to_numpy
 from ..numerics.rows import chunk_length
 from ..result import Fit, Outcome, Status
+from .aitken import remaining_gain
 from .climb import FINISHED, Climb, Objective, begin, climb, evaluate
 from .driver import drive
+from .restarts import agreement
 from .starts import Points, check_start, seed_of, starting_mixture
 
+# Ten on the scale of BIC is very strong evidence (Kass & Raftery 1995, JASA 90, 773-795).
+DECISIVE = 5.0
 RIDGE_WARNING = 1.0
 RELATIVE_RIDGE = 1e-6
 
 
 class CollapsedError(ValueError):
     """Every restart began with a singular covariance: there is nothing to return."""
+
+
+class EarlyStopWarning(UserWarning):
+    """EM met its tolerance while the log-likelihood still had a long way to climb."""
 
 
 class RegularisationWarning(UserWarning):
@@ -84,12 +92,17 @@ class EM:
 
         Returns:
             A point Fit. ``history`` holds ``log_likelihood`` after each update of the best
-            restart, and per restart ``restart_log_likelihood``, ``restart_n_iter``,
-            ``restart_converged``, ``restart_collapsed``.
+            restart, for maximum likelihood ``remaining_gain``, Aitken's estimate of what more
+            updates would add, and per restart ``restart_log_likelihood``, ``restart_n_iter``,
+            ``restart_converged``, ``restart_collapsed`` and ``restart_agreement``, the adjusted
+            Rand index of its labels and those of the best.
 
         Raises:
             ValueError: a model EM cannot serve.
             CollapsedError: every restart began singular.
+
+        Warns:
+            EarlyStopWarning: ``tol`` was met, and 5 nats or more are still to be gained.
         """
         refuse_unsuitable(model)
         data.require_labels_below(model.n_components)
@@ -99,7 +112,13 @@ class EM:
         rows = jax.device_put(data.rows(chunk_length(data.n_rows, width)))
         state = begin(model.family, self.starts(key, model, objective, data, rows), self.max_iter)
         end, interrupted = self.climb(model, objective, state, rows)
-        return build_fit(self, model, data, end, interrupted, time.perf_counter() - begun)
+        best = best_restart(end)
+        alike = np.asarray(agreement(model.family, end.mixture, best, rows))
+        seconds = time.perf_counter() - begun
+        fit = build_fit(self, model, data, end, best, interrupted)
+        more = {"restart_agreement": alike, "seconds": np.asarray(seconds)}
+        warn_of_early_stop(fit)
+        return replace(fit, history={**fit.history, **more})
 
     def starts(
         self, key: Array, model: Model, objective: Objective, data: Dataset, rows: Any
@@ -217,14 +236,28 @@ def best_restart(state: Climb) -> int:
     return int(np.argmax(np.where(regular | ~regular.any(), objective, -np.inf)))
 
 
+def warn_of_early_stop(fit: Fit) -> None:
+    """Warn if ``tol`` was met long before the likelihood had its maximum."""
+    gain = float(fit.history.get("remaining_gain", 0.0))
+    if fit.status.ok and gain >= DECISIVE:
+        warnings.warn(
+            f"EM met tol={fit.engine.tol:g} with about {gain:.3g} of log-likelihood still to be gained, enough "
+            "to turn a comparison of models. Lower tol and raise max_iter.",
+            EarlyStopWarning,
+            stacklevel=4,
+        )
+
+
 def build_fit(
-    engine: EM, model: Model, data: Dataset, end: Climb, interrupted: bool, seconds: float
+    engine: EM, model: Model, data: Dataset, end: Climb, best: int, interrupted: bool
 ) -> Fit:
-    """Pick the best restart and describe the run."""
-    best = best_restart(end)
+    """Describe the run and its best restart."""
     to_data_units = data.total_weight * data.n_columns * np.log(model.affine.scale)
     status = status_of(engine, end, best, interrupted)
-    n_evaluated = int(end.n_iter[best]) + 1
+    climbed = end.history[: int(end.n_iter[best]) + 1, best] - to_data_units
+    left = {}
+    if model.spec.is_maximum_likelihood and len(climbed) > 2:
+        left = {"remaining_gain": np.asarray(remaining_gain(np.asarray(climbed)))}
     return Fit(
         model=model,
         data=data,
@@ -235,13 +268,13 @@ def build_fit(
         log_prior=None if model.prior is None else np.asarray(end.log_prior[best]),
         status=status,
         history={
-            "log_likelihood": end.history[:n_evaluated, best] - to_data_units,
+            "log_likelihood": climbed,
+            **left,
             "restart_log_likelihood": end.log_likelihood - to_data_units,
             "restart_n_iter": end.n_iter,
             "restart_converged": end.converged,
             "restart_collapsed": end.collapsed,
             "best_restart": np.asarray(best),
-            "seconds": np.asarray(seconds),
         },
     )
 

@@ -16,7 +16,7 @@ Parameters, methods, attributes and messages are those of scikit-learn 1.9, and 
 
 import warnings
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
@@ -29,6 +29,7 @@ from ..api import fit
 from ..data.dataset import Dataset
 from ..data.marks import check_weights
 from ..data.table import read_table
+from ..diagnostics.restarts import restarts
 from ..engines.em import EM
 from ..model.spec import MixtureSpec
 from ..posterior.criteria import InformationCriteria, information_criteria
@@ -39,6 +40,9 @@ from .given_start import given_start
 from .random_state import seed_of
 from .uses import Uses
 from .verbose import print_restarts
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class GaussianMixture(Uses, DensityMixin, BaseEstimator):
@@ -72,6 +76,7 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         n_iter_: its number of updates.
         lower_bound_: mean log-likelihood per fitted row of the returned parameters.
         lower_bounds_: the same after each update, (n_iter_,).
+        restarts_: the restarts, best first, a data frame.
         n_features_in_: number of columns, D.
         feature_names_in_: column names, if the data had them.
     """
@@ -239,6 +244,11 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
     def lower_bounds_(self) -> np.ndarray:
         """Mean log-likelihood per fitted row after each update, (n_iter_,)."""
         return self._fitted().history["log_likelihood"][1:] / self._fitted().data.total_weight
+
+    @property
+    def restarts_(self) -> "pd.DataFrame":
+        """The restarts, best first: log-likelihood, updates, agreement (``bg.restarts``)."""
+        return restarts(self._fitted())
 
     # Using it
 

@@ -162,6 +162,7 @@ def draw_density(ax: Axes, fit: Fit, found: Partition, columns: list[int]) -> No
     ax.hist(
         values,
         bins=histogram_bins(values).tolist(),
+        weights=fit.data.weights,
         density=True,
         histtype="stepfilled",
         fc=FACE,

@@ -37,7 +37,7 @@ def density_panels(
     for one, column in zip(axes, chosen, strict=True):
         values = fit.data.values[:, column].astype(float)
         ends = axis_ends(values[:, None], central_rows(drawn.average, column))[0]
-        draw_rows(one, values, ends)
+        draw_rows(one, values, fit.data.weights, ends)
         draw_predictive(one, drawn, column, ends)
         one.set(xlabel=fit.model.names[column], xlim=ends)
     draw_legend(axes)
@@ -84,11 +84,12 @@ def central_rows(average: Fit, column: int) -> np.ndarray:
     return np.quantile(predicted, [(1 - PROB) / 2, (1 + PROB) / 2], axis=0)
 
 
-def draw_rows(ax: Axes, values: np.ndarray, ends: np.ndarray) -> None:
+def draw_rows(ax: Axes, values: np.ndarray, weights: np.ndarray | None, ends: np.ndarray) -> None:
     """Draw the histogram of a column and, of few rows, a tick for each at its foot."""
     ax.hist(
         values,
         bins=bins_of(values, np.ptp(ends) / MOST_BINS).tolist(),
+        weights=weights,
         density=True,
         histtype="stepfilled",
         fc=FACE,

@@ -22,7 +22,6 @@ from ..model.families.base import Family
 from ..model.mixture import Mixture
 from ..numerics.precision import in_float64
 from ..posterior.density import flat_draws
-from ..posterior.partition import evenly
 from ..result import Fit
 from .ppc_draws import MOST_POINTS, PROB, from_posterior
 from .style import GREY, INK, axes_or_new, bare
@@ -31,7 +30,7 @@ from .style import GREY, INK, axes_or_new, bare
 def distance_panel(fit: Fit, group: str, columns: Any, n_draws: int, ax: Axes | None) -> Axes:
     """Draw the panel of kind "distances", see ``ppc``."""
     require_posterior_of_all_columns(group, columns)
-    rows = fit.data.scaled()[evenly(fit.data.n_rows, MOST_POINTS)]
+    rows = fit.data.scaled()[fit.data.representative(MOST_POINTS)]
     drawn = from_posterior(fit, n_draws)
     found = ordered_distances(drawn.draws, rows, n_draws).mean(0)
     lower, median, upper = expected_distances(*rows.shape)

@@ -17,7 +17,6 @@ from ..diagnostics.replicates import key_of, rows_of_mixtures
 from ..numerics.precision import in_float64
 from ..posterior.condition import marginal
 from ..posterior.density import flat_draws
-from ..posterior.partition import evenly
 from ..posterior.predictive import Predictive
 from ..result import Fit
 from .ppc_draws import GROUPS, MOST_POINTS, N_SAMPLE, axis_ends, positions_of
@@ -35,7 +34,7 @@ def pair_panels(fit: Fit, group: str, columns: Any, n_draws: int, ax: Axes | Non
         )
     chosen = pair_to_draw(fit, group, columns)
     drawn = GROUPS[group](fit, n_draws)
-    kept = evenly(fit.data.n_rows, MOST_POINTS)
+    kept = fit.data.representative(MOST_POINTS)
     predictive = marginal(drawn.average, chosen)
     levels, inside = regions(predictive)
     ends = axis_ends(fit.data.values[:, chosen], inside)
@@ -74,7 +73,7 @@ def pair_to_draw(fit: Fit, group: str, columns: Any) -> list[int]:
 
 def worst_pair(fit: Fit) -> list[int]:
     """Return the two columns in which the predictive check finds the rows farthest from the fit."""
-    rows = fit.data.scaled()[evenly(fit.data.n_rows, MOST_ROWS)]
+    rows = fit.data.scaled()[fit.data.representative(MOST_ROWS)]
     directions = directions_of(fit.data.names, rows)
     of_pairs = slice(fit.data.n_columns, None)
     worst = directions.names[of_pairs].index(str(predictive_check(fit).loc["pairs", "worst"]))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.diagnostics.point_checks import remaining_gain
+from bayesgmm.engines.aitken import remaining_gain
 from bayesgmm.result import Outcome, Status
 
 

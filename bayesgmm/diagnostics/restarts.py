@@ -1,0 +1,32 @@
+"""The restarts of EM as a table, the best first."""
+
+import numpy as np
+import pandas as pd
+
+from ..result import Fit
+
+COLUMNS = ("log_likelihood", "n_iter", "converged", "collapsed", "agreement")
+
+
+def restarts(fit: Fit) -> pd.DataFrame:
+    """Rank the restarts of an EM fit.
+
+    Args:
+        fit: a point fit by EM.
+
+    Returns:
+        A row per restart, by falling log-likelihood, its index the number of the restart; columns
+        ``log_likelihood``, ``n_iter``, ``converged``, ``collapsed`` (whether a component turned
+        singular) and ``agreement``, the adjusted Rand index of its labels and those of the best.
+
+    Raises:
+        ValueError: a fit without restarts.
+    """
+    if "restart_agreement" not in fit.history:
+        raise ValueError(
+            f"Expected a fit by EM, got one by {type(fit.engine).__name__}: it has no restarts. Use "
+            "bg.fit(X, spec, engine=bg.EM(n_init=10))."
+        )
+    found = {name: np.asarray(fit.history[f"restart_{name}"]) for name in COLUMNS}
+    table = pd.DataFrame(found | {"collapsed": found["collapsed"] >= 0})
+    return table.sort_values("log_likelihood", ascending=False).rename_axis("restart")
