@@ -188,5 +188,6 @@ def checked(frame: pd.DataFrame, spec: MixtureSpec) -> Dataset:
     from ..model.resolved import resolve
 
     data = Dataset.from_array(frame)
+    data.require_plain("The sampler")
     resolve(spec, data)
     return data

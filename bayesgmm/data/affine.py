@@ -26,8 +26,11 @@ class Affine(NamedTuple):
 
     @classmethod
     def from_values(cls, values: np.ndarray, weights: np.ndarray | None = None) -> "Affine":
-        """Centre by column means and scale by the common standard deviation of values (N, D)."""
-        origin = values[0].astype(np.float64)
+        """Centre by column means and scale by the common standard deviation of values (N, D).
+
+        Missing cells, NaN, are left out.
+        """
+        origin = np.nan_to_num(values[0].astype(np.float64))
         centre = origin + _column_means(values, weights, origin)
         variance = _column_means(values, weights, centre, power=2)
         return cls(centre, np.sqrt(variance.mean()))
@@ -47,9 +50,12 @@ def _column_means(
     values: np.ndarray, weights: np.ndarray | None, origin: np.ndarray, power: int = 1
 ) -> np.ndarray:
     """Average (values - origin)^power per column without a second copy of the table."""
-    total = np.zeros(values.shape[1])
+    total, count = np.zeros(values.shape[1]), np.zeros(values.shape[1])
     for start in range(0, len(values), BLOCK):
         part = slice(start, start + BLOCK)
         powers = np.subtract(values[part], origin, dtype=np.float64) ** power
-        total += powers.sum(0) if weights is None else weights[part] @ powers
-    return total / (len(values) if weights is None else weights.sum())
+        there = ~np.isnan(powers)
+        each = np.ones(len(powers)) if weights is None else weights[part]
+        total += each @ np.where(there, powers, 0.0)
+        count += each @ there
+    return total / count

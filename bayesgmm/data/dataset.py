@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics.rows import Rows, chunk_rows
+from ..numerics.rows import Rows, chunk_patterns, chunk_rows
 from .affine import Affine
 from .marks import check_labels, check_weights
 from .table import read_table
@@ -23,7 +23,7 @@ class Dataset:
     """A checked table of numbers.
 
     Attributes:
-        values: rows in the user's units, (N, D), float32 or float64.
+        values: rows in the user's units, (N, D), float32 or float64; NaN where a cell is missing.
         names: column names, D strings.
         named: whether the names came with the data.
         weights: how many rows each row counts as, (N,), float64; None for one each.
@@ -50,7 +50,8 @@ class Dataset:
 
         Args:
             data: rows (N, D): a NumPy or JAX array, nested lists, or any data frame that
-                narwhals reads (pandas, polars, pyarrow, ...).
+                narwhals reads (pandas, polars, pyarrow, ...). Cells that are NaN, null or masked
+                are missing.
             names: column names, D strings; taken from the frame when not given.
             weights: how many rows each row counts as, (N,), >= 0; one each by default.
             labels: component of each row, 0, 1, ..., and -1 where it is not known, (N,).
@@ -59,11 +60,12 @@ class Dataset:
             The data set. Integers become float64; float32 stays float32.
 
         Raises:
-            ValueError: not two-dimensional, empty, complex, not finite, or without any spread;
-                weights or labels that are not one valid number per row.
+            ValueError: not two-dimensional, empty, complex, infinite, or without any spread; a row
+                or a column with no cell at all; weights or labels that are not one valid number
+                per row.
             TypeError: entries that are not numbers.
         """
-        values, found = read_table(data)
+        values, found = read_table(data, missing=True)
         given = tuple(map(str, names)) if names is not None else found
         if given is not None and len(given) != values.shape[1]:
             raise ValueError(
@@ -73,6 +75,8 @@ class Dataset:
         columns = given or tuple(f"x{j}" for j in range(values.shape[1]))
         row_weights = None if weights is None else check_weights(weights, len(values))
         counted = values if row_weights is None else values[row_weights > 0]
+        if np.isnan(values).any():
+            check_cells(values, columns)
         check_spread(counted, columns)
         known = None if labels is None else check_labels(labels, len(values))
         return cls(values, columns, given is not None, row_weights, known)
@@ -86,6 +90,17 @@ class Dataset:
     def n_columns(self) -> int:
         """Number of columns, D."""
         return self.values.shape[1]
+
+    @cached_property
+    def has_missing(self) -> bool:
+        """Whether any cell is missing."""
+        return bool(np.isnan(self.values).any())
+
+    @cached_property
+    def total_cells(self) -> float:
+        """Number of observed cells, rows by their weights."""
+        per_row = (~np.isnan(self.values)).sum(1)
+        return float(per_row.sum() if self.weights is None else self.weights @ per_row)
 
     @property
     def total_weight(self) -> float:
@@ -103,13 +118,17 @@ class Dataset:
             )
 
     def require_plain(self, engine: str) -> None:
-        """Raise if rows carry weights or known labels, of which an engine would take no notice."""
-        carried = {"row weights": self.weights, "known labels": self.labels}
-        found = [name for name, value in carried.items() if value is not None]
+        """Raise if rows miss cells or carry weights or labels that an engine does not serve."""
+        found = []
+        if self.has_missing:
+            row, column = map(int, np.argwhere(np.isnan(self.values))[0])
+            found.append(f"missing cells (NaN), the first in row {row}, column {self.names[column]!r}")
+        found += ["row weights"] * (self.weights is not None)
+        found += ["known labels"] * (self.labels is not None)
         if found:
             raise ValueError(
-                f"{engine} takes every row once and its component as unknown, got {found[0]}. Leave "
-                "them out, or use engine=bg.EM()."
+                f"{engine} takes whole rows, each once, their components unknown; got {found[0]}. Leave "
+                "them out (drop such rows, or fill in the cells), or use engine=bg.EM()."
             )
 
     @property
@@ -122,13 +141,18 @@ class Dataset:
         """Centre and common scale of the columns."""
         return Affine.from_values(self.values, self.weights)
 
+    def ranges(self) -> np.ndarray:
+        """Return the range of each column, (D,)."""
+        return (np.nanmax(self.values, 0) - np.nanmin(self.values, 0)).astype(float)
+
     def scaled(self) -> np.ndarray:
-        """Return the rows in engine units, float64, (N, D)."""
+        """Return the rows in engine units, float64, NaN where a cell is missing, (N, D)."""
         return self.affine.forward(self.values)
 
     def rows(self, length: int) -> Rows:
-        """Return the rows in engine units, cut into chunks of ``length``."""
-        return chunk_rows(self.scaled(), length, self.weights, self.labels)
+        """Return the rows in engine units, cut into chunks of ``length``, or shorter by pattern."""
+        cut = chunk_patterns if self.has_missing else chunk_rows
+        return cut(self.scaled(), length, self.weights, self.labels)
 
     def representative(self, most: int) -> np.ndarray:
         """Return indices of at most ``most`` rows, evenly spaced; a row as often as its weight says."""
@@ -152,9 +176,25 @@ class Dataset:
         )
 
 
+def check_cells(values: np.ndarray, names: Sequence[str]) -> None:
+    """Raise if a row or a column has no cell that is not missing."""
+    missing = np.isnan(values)
+    rows, columns = np.flatnonzero(missing.all(1)), np.flatnonzero(missing.all(0))
+    if len(columns):
+        raise ValueError(
+            f"Expected some observed cell in every column, got none in {[names[int(j)] for j in columns]}: all "
+            "rows miss it. Drop the column."
+        )
+    if len(rows):
+        raise ValueError(
+            f"Expected some observed cell in every row, got none in {len(rows)} of them, the first row "
+            f"{rows[0]}: such a row says nothing. Drop these rows."
+        )
+
+
 def check_spread(values: np.ndarray, names: Sequence[str]) -> None:
     """Raise if all rows are equal or variances have no number; warn of constant columns."""
-    lowest, highest = values.min(0), values.max(0)
+    lowest, highest = np.nanmin(values, 0), np.nanmax(values, 0)
     constant = [names[int(j)] for j in np.flatnonzero(lowest == highest)]
     if len(values) < 2:
         raise ValueError(

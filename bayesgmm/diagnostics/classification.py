@@ -18,7 +18,7 @@ from jax.scipy.special import entr
 
 from ..model.families.base import Family
 from ..model.mixture import Mixture
-from ..posterior.density import flat_draws, log_responsibilities_at
+from ..posterior.density import flat_draws, log_responsibilities_at, over_rows
 from ..posterior.partition import evenly
 from ..result import Fit
 
@@ -31,15 +31,17 @@ def entropy_and_overlap(fit: Fit) -> np.ndarray:
     rows = fit.data.scaled()[fit.data.representative(MOST_ROWS)]
     draws = evenly(fit.log_likelihood.size, MOST_DRAWS)
     mixtures = jax.tree.map(lambda leaf: np.asarray(leaf)[draws], flat_draws(fit))
-    return np.asarray(doubt(fit.model.family, mixtures, rows.T))
+    width = 8 * fit.model.n_components * (rows.shape[1] + 2)
+    blocks = over_rows(doubt, fit.model.family, mixtures, rows, width)
+    return np.concatenate(list(blocks), axis=1).mean(1)
 
 
 @partial(jax.jit, static_argnums=0)
 def doubt(family: Family, mixtures: Mixture, columns: Array) -> Array:
-    """Return mean entropy and overlap of columns (D, n) over draws, (2,)."""
+    """Return entropy and overlap of columns (D, n), averaged over draws, (2, n)."""
 
     def one(mixture: Mixture) -> Array:
         p = jnp.exp(log_responsibilities_at(family, mixture, columns))
-        return jnp.stack([entr(p).sum(0).mean() / jnp.log(2.0), 1 - p.max(0).mean()])
+        return jnp.stack([entr(p).sum(0) / jnp.log(2.0), 1 - p.max(0)])
 
     return jax.lax.map(one, mixtures).mean(0)

@@ -31,7 +31,9 @@ WHAT = {
 
 
 def check_predictive(fit: Fit) -> Iterator[Check]:
-    """Compare the rows with rows drawn from the fit."""
+    """Compare the rows with rows drawn from the fit; of rows with missing cells nothing is known."""
+    if fit.data.has_missing:
+        return
     for name, row in predictive_check(fit).iterrows():
         what = WHAT[str(name)].format(row["worst"])
         yield at_least(

@@ -59,7 +59,7 @@ def check_restarts(fit: Fit) -> Iterator[Check]:
 
 def check_singularity(fit: Fit) -> Iterator[Check]:
     """Compare the narrowest direction of any component with the variances of the columns."""
-    spread = fit.data.scaled().std(0)
+    spread = np.nanstd(fit.data.scaled(), 0)
     spread = np.where(spread > 0, spread, 1.0)
     covariances = np.asarray(fit.model.family.matrices(fit.scaled))
     yield at_least(

@@ -55,6 +55,9 @@ class Directions(NamedTuple):
 def predictive_check(fit: Fit) -> pd.DataFrame:
     """Compare the fitted rows with rows drawn from the fit.
 
+    Rows with missing cells are left out, as is right only where cells are missing at random whatever
+    their rows hold.
+
     Args:
         fit: any fit; up to 200 draws (in many columns 100) and up to 1,000 rows are used, evenly
             spaced.
@@ -69,6 +72,12 @@ def predictive_check(fit: Fit) -> pd.DataFrame:
         Gelman, Meng & Stern (1996), Statistica Sinica 6, 733-807.
     """
     rows = fit.data.scaled()[fit.data.representative(MOST_ROWS)]
+    rows = rows[~np.isnan(rows).any(1)]
+    if not len(rows):
+        raise ValueError(
+            "Expected rows without missing cells, got none: there is nothing to compare. Look at "
+            "bg.impute(fit, X, n_draws=...) instead."
+        )
     directions = directions_of(fit.data.names, rows)
     draws = draws_to_check(fit, len(rows) * len(directions.names))
     mixtures = jax.tree.map(lambda leaf: np.asarray(leaf)[draws], flat_draws(fit))

@@ -15,13 +15,13 @@ from ..model.mixture import Mixture, Tied
 from ..model.resolved import Model
 from ..model.weights import is_random
 from ..numerics.precision import in_float64, to_numpy
-from ..numerics.rows import chunk_length
+from ..numerics.rows import chunk_length, chunk_rows
 from ..result import Fit, Outcome, Status
 from .aitken import remaining_gain
 from .climb import FINISHED, Climb, Objective, begin, climb, evaluate
 from .driver import drive
 from .restarts import agreement
-from .starts import Points, check_start, seed_of, starting_mixture
+from .starts import check_start, points_of, seed_of, starting_mixture
 
 # Ten on the scale of BIC is very strong evidence (Kass & Raftery 1995, JASA 90, 773-795).
 DECISIVE = 5.0
@@ -125,7 +125,9 @@ class EM:
     ) -> Mixture:
         """Return the starting mixtures, (n_init, ...)."""
         random = np.random.RandomState(seed_of(key))
-        points = Points(data.scaled(), data.weights, data.labels)
+        points = points_of(data)
+        if data.has_missing:
+            rows = chunk_rows(points.scaled, rows.values.shape[-1], data.weights)
         made = [
             starting_mixture(self.start, random, model, objective, points, rows)
             for _ in range(self.n_init)
@@ -252,7 +254,7 @@ def build_fit(
     engine: EM, model: Model, data: Dataset, end: Climb, best: int, interrupted: bool
 ) -> Fit:
     """Describe the run and its best restart."""
-    to_data_units = data.total_weight * data.n_columns * np.log(model.affine.scale)
+    to_data_units = data.total_cells * np.log(model.affine.scale)
     status = status_of(engine, end, best, interrupted)
     climbed = end.history[: int(end.n_iter[best]) + 1, best] - to_data_units
     left = {}

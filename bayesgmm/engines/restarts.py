@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from ..model.families.base import Family
-from ..model.kernel import log_joint
+from ..model.missing import log_joint_of_chunk
 from ..model.mixture import Mixture
 from ..numerics.rows import Rows
 
@@ -24,7 +24,7 @@ def agreement(family: Family, mixtures: Mixture, best: int, rows: Rows) -> Array
         return jnp.ones(1)
 
     def shared(table: Array, part: Rows) -> tuple[Array, None]:
-        labels = log_joint(family, mixtures, part.values).argmax(1)
+        labels = log_joint_of_chunk(family, mixtures, part).argmax(1)
         members = jax.nn.one_hot(labels, n_components, axis=1, dtype=part.weights.dtype)
         return table + jnp.einsum("bkn,jn,n->bkj", members, members[best], part.weights), None
 

@@ -9,12 +9,14 @@ import numpy as np
 from jax import Array
 from scipy.optimize import linear_sum_assignment
 
+from ..data.dataset import Dataset
 from ..model.families.base import Family
 from ..model.mixture import Mixture
 from ..model.resolved import Model
 from ..numerics.rows import Rows, chunk_rows, chunk_table, chunk_vector
 from .climb import Objective, mixture_from_labels, mixture_from_responsibilities
 
+MOST_FILLINGS = 20
 NAMES = ("kmeans", "k-means++", "random", "random_from_data")
 
 
@@ -42,11 +44,20 @@ class Points(NamedTuple):
         scaled: in engine units, (N, D).
         weights: how many rows each counts as, (N,), or None.
         labels: known components, -1 where not known, (N,), or None.
+        missing: which cells are missing and hold something else, (N, D), or None.
     """
 
     scaled: np.ndarray
     weights: np.ndarray | None = None
     labels: np.ndarray | None = None
+    missing: np.ndarray | None = None
+
+
+def points_of(data: Dataset) -> Points:
+    """Return the rows of a data set, column means in place of missing cells."""
+    scaled = data.scaled()
+    missing = np.isnan(scaled) if data.has_missing else None
+    return Points(np.nan_to_num(scaled), data.weights, data.labels, missing)
 
 
 def check_start(start: Any) -> None:
@@ -112,6 +123,7 @@ def _named(
         return _from_table(random_table(random, points, n_components), model, objective, rows)
     if name == "kmeans":
         labels = kmeans_labels(points, n_components, random)
+        rows = rows if points.missing is None else filled_rows(points, labels, rows)
         return mixture_of_labels(model.family, objective, labels, rows, n_components)
     chosen = chosen_rows(name, random, n_components, points)
     alone = chunk_rows(points.scaled[chosen], n_components)
@@ -165,7 +177,43 @@ def kmeans_labels(points: Points, n_components: int, random: np.random.RandomSta
     from sklearn.cluster import KMeans
 
     means = KMeans(n_components, n_init=1, random_state=random)
-    return means.fit(points.scaled, sample_weight=points.weights).labels_
+    found = means.fit(points.scaled, sample_weight=points.weights)
+    return found.labels_ if points.missing is None else kpod_labels(points, found.labels_)
+
+
+def kpod_labels(points: Points, labels: np.ndarray) -> np.ndarray:
+    """Return labels of k-means on the cells that are there, from labels to begin with, (N,).
+
+    Missing cells take their cluster's mean in turn with k-means (Chi, Chi & Baraniuk 2016, The
+    American Statistician 70, 91-99).
+    """
+    from sklearn.cluster import KMeans
+
+    for _ in range(MOST_FILLINGS):
+        filled, centres = filled_by_cluster(points, labels)
+        means = KMeans(len(centres), init=centres, n_init=1)
+        found = means.fit(filled, sample_weight=points.weights).labels_
+        if np.array_equal(found, labels):
+            break
+        labels = found
+    return labels
+
+
+def filled_by_cluster(points: Points, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows (N, D) with the means of their cluster in missing cells, and those means (K, D)."""
+    assert points.missing is not None
+    weights = np.ones(len(labels)) if points.weights is None else points.weights
+    members = np.eye(int(labels.max()) + 1)[labels] * weights[:, None]
+    counts = members.T @ ~points.missing
+    centres = members.T @ np.where(points.missing, 0.0, points.scaled)
+    centres /= np.where(counts > 0, counts, 1.0)
+    return np.where(points.missing, centres[labels], points.scaled), centres
+
+
+def filled_rows(points: Points, labels: np.ndarray, rows: Rows) -> Rows:
+    """Return the rows with the means of their cluster in missing cells."""
+    filled, _ = filled_by_cluster(points, labels)
+    return chunk_rows(filled, rows.values.shape[-1], points.weights)
 
 
 def kmeans_plusplus_rows(

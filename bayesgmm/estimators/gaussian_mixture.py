@@ -167,6 +167,12 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         self.fit(X, y, sample_weight)
         return log_responsibilities(self.fit_, self.fit_.data.values).argmax(1)
 
+    def __sklearn_tags__(self) -> Any:
+        """Say that cells may be missing."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     def _engine(self, n_columns: int) -> EM:
         continues = self.warm_start and hasattr(self, "fit_")
         return EM(
@@ -308,8 +314,8 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         """Return rows (M, D) whose columns are those of the fit."""
         if is_frame(X):
             validate_data(self, X, reset=False, skip_check_array=True)
-            return read_table(X)[0]
-        values, _ = read_table(X)
+            return read_table(X, missing=True)[0]
+        values, _ = read_table(X, missing=True)
         return validate_data(self, values, reset=False, skip_check_array=True)
 
 

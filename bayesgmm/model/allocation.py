@@ -17,6 +17,7 @@ from ..numerics.precision import in_float64
 from ..numerics.rows import Rows, chunk_length, chunk_rows
 from .families.base import Family
 from .kernel import assigned_statistics, log_joint
+from .missing import log_joint_of_chunk
 from .mixture import Mixture, Statistics
 
 # Labels kept at once while redrawing: 64 million 16-bit integers, 128 MB.
@@ -261,6 +262,21 @@ def keys_of_draws(label_key: Array, draws: Array) -> Array:
     return jax.vmap(partial(jax.random.fold_in, label_key))(draws)
 
 
+def labels_by_pattern(family: Family, mixtures: Mixture, scaled: np.ndarray) -> np.ndarray:
+    """Return the most probable labels of rows (N, D) with missing cells under one mixture, (1, N)."""
+    patterns, pattern_of = np.unique(np.isnan(scaled), axis=0, return_inverse=True)
+    labels = np.empty((1, len(scaled)), np.int16)
+    for index, absent in enumerate(patterns):
+        chosen = np.flatnonzero(pattern_of.ravel() == index)
+        chunk = Rows(
+            jnp.asarray(np.where(absent, 0.0, scaled[chosen]).T),
+            jnp.ones(len(chosen)),
+            observed=jnp.asarray(~absent),
+        )
+        labels[:, chosen] = log_joint_of_chunk(family, mixtures, chunk).argmax(1)
+    return labels
+
+
 @in_float64
 def redraw_labels(
     label_key: np.ndarray | None,
@@ -282,6 +298,8 @@ def redraw_labels(
         scaled: all rows in engine units, (N, D).
         rows: indices to keep, or None for all.
     """
+    if label_key is None and np.isnan(scaled).any():
+        return labels_by_pattern(family, mixtures, scaled)[:, slice(None) if rows is None else rows]
     width = family.n_features(scaled.shape[1]) + mixtures.log_weights.shape[-1]
     chunked = jax.device_put(chunk_rows(scaled, chunk_length(len(scaled), width)))
     kept = slice(0, len(scaled)) if rows is None else np.arange(len(scaled))[rows]

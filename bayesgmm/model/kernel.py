@@ -24,7 +24,9 @@ from jax.custom_derivatives import SymbolicZero
 
 from ..numerics.rows import Rows
 from .families.base import Family, log_constant
+from .missing import observed_pass
 from .mixture import Mixture, Statistics
+from .responsibilities import clamped, normalise
 
 
 class Pass(NamedTuple):
@@ -41,6 +43,8 @@ class Pass(NamedTuple):
 
 def expectation(family: Family, mixture: Mixture, rows: Rows) -> Pass:
     """Run the E-step: log-likelihood and expected statistics of B mixtures."""
+    if rows.observed is not None:
+        return Pass(*observed_pass(family, mixture, rows))
     limit = jnp.finfo(rows.values.dtype).eps ** -0.5
     tight = jnp.any(family.tightness(mixture) * jnp.isfinite(mixture.log_weights) > limit)
     return jax.lax.cond(
@@ -74,23 +78,6 @@ def sum_features(family: Family, natural: Array, rows: Rows) -> tuple[Array, Arr
     start = (jnp.zeros(shape[0], natural.dtype), jnp.zeros(flat.T.shape, natural.dtype))
     (total, sums), _ = jax.lax.scan(chunk, start, rows)
     return total, sums.T.reshape(shape)
-
-
-def clamped(log_joint: Array, labels: Array | None) -> Array:
-    """Rule out all other components for rows whose component is known, (B, K, n)."""
-    if labels is None:
-        return log_joint
-    possible = (labels < 0) | (labels == jnp.arange(log_joint.shape[1])[:, None])
-    return jnp.where(possible, log_joint, -jnp.inf)
-
-
-def normalise(log_joint: Array, weights: Array) -> tuple[Array, Array]:
-    """Return weighted log densities summed over rows (B,) and weighted responsibilities (B, K, n)."""
-    highest = jax.lax.stop_gradient(log_joint.max(1))
-    exponentials = jnp.exp(log_joint - highest[:, None])
-    total = exponentials.sum(1)
-    log_density = jnp.log(total) + highest
-    return log_density @ weights, exponentials * (weights / total)[:, None]
 
 
 def residual_pass(family: Family, mixture: Mixture, rows: Rows) -> Pass:

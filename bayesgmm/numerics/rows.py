@@ -3,7 +3,7 @@
 A chunk is laid out (D, chunk): the long axis last. Padding rows are zero and carry weight zero.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -16,6 +16,8 @@ from jax import Array
 CHUNK_BYTES = 8 * 2**20
 LONGEST_CHUNK = 32_768
 LANE = 64
+# What a pattern of missing cells costs by itself, its factorisations, in rows.
+ROWS_PER_PATTERN = 200
 
 
 class Rows(NamedTuple):
@@ -26,11 +28,14 @@ class Rows(NamedTuple):
         weights: weight of each row, zero for padding, (n_chunks, chunk).
         labels: component that a row is known to belong to, -1 where it is not known, (n_chunks,
             chunk); None where none is known.
+        observed: which columns the rows of a chunk have, (n_chunks, D); missing cells are zero. None
+            where no cell is missing.
     """
 
     values: Array
     weights: Array
     labels: Array | None = None
+    observed: Array | None = None
 
 
 def chunk_length(n_rows: int, n_features: int, itemsize: int = 8) -> int:
@@ -56,6 +61,49 @@ def chunk_rows(
     each = np.ones(n_rows, values.dtype) if weights is None else weights
     known = None if labels is None else cast(Array, chunk_vector(labels.astype(np.int32), length))
     return Rows(cast(Array, out), cast(Array, chunk_vector(each, length)), known)
+
+
+def chunk_patterns(
+    values: np.ndarray,
+    longest: int,
+    weights: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+) -> Rows:
+    """Cut values (N, D) with missing cells, NaN, into chunks of rows that miss the same cells."""
+    patterns, pattern_of = np.unique(np.isnan(values), axis=0, return_inverse=True)
+    order = np.argsort(pattern_of.ravel(), kind="stable")
+    sizes = np.bincount(pattern_of.ravel())
+    length = pattern_length(sizes, longest)
+    n_chunks = -(-sizes // length)
+    # Where each row goes: pattern by pattern, each from a chunk of its own on.
+    first = length * (np.cumsum(n_chunks) - n_chunks)
+    within = np.arange(len(values)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    place = np.repeat(first, sizes) + within
+
+    def placed(column: np.ndarray) -> np.ndarray:
+        out = np.zeros(int(n_chunks.sum()) * length, column.dtype)
+        out[place] = column[order]
+        return out
+
+    each = np.ones(len(values)) if weights is None else weights
+    columns = [placed(np.nan_to_num(column)) for column in values.T]
+    cut = chunk_rows(np.stack(columns, 1), length, placed(each), known_or_none(labels, placed))
+    return cut._replace(observed=cast(Array, ~np.repeat(patterns, n_chunks, 0)))
+
+
+def known_or_none(
+    labels: np.ndarray | None, placed: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray | None:
+    """Put labels in their places, if there are any."""
+    return None if labels is None else placed(labels)
+
+
+def pattern_length(sizes: np.ndarray, longest: int) -> int:
+    """Return the chunk length that costs least for patterns of so many rows each."""
+    lengths = 2 ** np.arange(4, int(np.log2(longest)) + 1)
+    n_chunks = -(-sizes // lengths[:, None])
+    cost = (n_chunks * (lengths[:, None] + ROWS_PER_PATTERN)).sum(1)
+    return int(lengths[cost.argmin()])
 
 
 def chunk_vector(vector: np.ndarray, length: int) -> np.ndarray:

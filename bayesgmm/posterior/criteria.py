@@ -27,7 +27,7 @@ from ..model.kernel import log_joint
 from ..model.mixture import Mixture
 from ..numerics.precision import in_float64
 from ..result import Fit
-from .density import in_blocks, scaled_rows
+from .density import log_unit, over_rows, scaled_rows
 
 
 class InformationCriteria(NamedTuple):
@@ -79,12 +79,11 @@ def information_criteria(fit: Fit, X: Any = None, sample_weight: Any = None) -> 
         )
     scaled = fit.data.scaled() if X is None else scaled_rows(fit, X)
     weights = row_weights(fit, X, sample_weight, len(scaled))
-    n_rows, n_columns = weights.sum(), scaled.shape[1]
-    width = 8 * fit.model.n_components * (n_columns + 2)
-    blocks = in_blocks(partial(log_densities_of_row, fit.model.family, fit.scaled), scaled, width)
-    totals = np.concatenate(list(blocks), axis=1) @ weights
-    log_likelihood, completed = totals - n_rows * n_columns * np.log(fit.model.affine.scale)
-    penalty = np.log(n_rows) * fit.n_parameters
+    width = 8 * fit.model.n_components * (scaled.shape[1] + 2)
+    blocks = over_rows(log_densities_of_row, fit.model.family, fit.scaled, scaled, width)
+    each = np.concatenate(list(blocks), axis=1) - log_unit(fit, scaled)
+    log_likelihood, completed = each @ weights
+    penalty = np.log(weights.sum()) * fit.n_parameters
     return InformationCriteria(
         log_likelihood=float(log_likelihood),
         n_parameters=fit.n_parameters,

@@ -13,6 +13,7 @@ from jax.scipy.special import logsumexp
 from ..data.table import match_columns
 from ..model.families.base import Family
 from ..model.kernel import log_joint
+from ..model.missing import FULL, visible
 from ..model.mixture import Mixture, Tied
 from ..numerics.precision import in_float64
 from ..result import Fit
@@ -22,9 +23,53 @@ LONGEST_BLOCK = 8192
 
 
 def scaled_rows(fit: Fit, X: Any) -> np.ndarray:
-    """Return rows (M, D) in engine units, checked against the columns of the fit."""
-    model = fit.model
-    return model.affine.forward(match_columns(X, model.names, model.named, np.dtype(float)))
+    """Return rows (M, D) in engine units, checked against the columns of the fit.
+
+    A point fit serves rows with missing cells, NaN, by the cells that are there.
+    """
+    model, missing = fit.model, fit.is_point
+    values = match_columns(X, model.names, model.named, np.dtype(float), missing=missing)
+    if missing and np.isnan(values).all(1).any():
+        row = int(np.isnan(values).all(1).argmax())
+        raise ValueError(
+            f"Expected some observed cell in every row, got none in row {row}: nothing can be said of it. "
+            "Drop such rows."
+        )
+    return model.affine.forward(values)
+
+
+def log_unit(fit: Fit, scaled: np.ndarray) -> np.ndarray:
+    """Return what takes log densities of rows (M, D) from the data's units to the engine's, (M,)."""
+    return (~np.isnan(scaled)).sum(1) * np.log(fit.model.affine.scale)
+
+
+def over_rows(
+    function: Callable[[Family, Mixture, Any], Array],
+    family: Family,
+    mixtures: Mixture,
+    scaled: np.ndarray,
+    bytes_per_row: int,
+) -> Iterator[np.ndarray]:
+    """Apply a compiled function of mixtures and columns (D, n) to blocks of rows.
+
+    Rows with missing cells, NaN, are taken by pattern and come in a single block.
+    """
+    missing = np.isnan(scaled)
+    if not missing.any():
+        yield from in_blocks(partial(function, family, mixtures), scaled, bytes_per_row)
+        return
+    patterns, pattern_of = np.unique(missing, axis=0, return_inverse=True)
+    parts: list[np.ndarray] = []
+    places: list[np.ndarray] = []
+    for index, absent in enumerate(patterns):
+        places.append(np.flatnonzero(pattern_of.ravel() == index))
+        seen = visible_to(family, mixtures, ~absent)
+        rows = np.where(absent, 0.0, scaled[places[-1]])
+        parts += in_blocks(partial(function, FULL, seen), rows, bytes_per_row)
+    yield np.concatenate(parts, axis=-1)[..., np.argsort(np.concatenate(places))]
+
+
+visible_to = jax.jit(visible, static_argnums=0)
 
 
 def in_blocks(
@@ -91,8 +136,8 @@ def log_density(fit: Fit, X: Any) -> np.ndarray:
     draws = flat_draws(fit)
     n_draws = len(draws.log_weights)
     width = 8 * n_draws + 8 * draws.means.shape[-2] * (scaled.shape[1] + 2)
-    blocks = in_blocks(partial(_log_mean_density, fit.model.family, draws), scaled, width)
-    result = np.concatenate(list(blocks)) - scaled.shape[1] * np.log(fit.model.affine.scale)
+    blocks = over_rows(_log_mean_density, fit.model.family, draws, scaled, width)
+    result = np.concatenate(list(blocks)) - log_unit(fit, scaled)
     return result.astype(fit.model.dtype)
 
 
@@ -150,6 +195,7 @@ def _mean_and_error(
     return jnp.stack([log_mean, error])
 
 
+@partial(jax.jit, static_argnums=0)
 def _log_mean_density(family: Family, draws: Mixture, columns: Array) -> Array:
     densities = log_densities_at(family, draws, columns)
     return logsumexp(densities, axis=0) - jnp.log(densities.shape[0])
@@ -166,8 +212,10 @@ def log_likelihood_blocks(fit: Fit, rows: Any = slice(None)) -> Iterator[np.ndar
     scaled, draws = fit.data.scaled()[rows], flat_draws(fit)
     n_components, n_columns = draws.means.shape[-2:]
     width = 8 * len(draws.log_weights) + 8 * n_components * (n_columns + 2)
-    for block in in_blocks(partial(log_densities_at, fit.model.family, draws), scaled, width):
-        in_units = block - n_columns * np.log(fit.model.affine.scale)
+    units, done = log_unit(fit, scaled), 0
+    for block in over_rows(log_densities_at, fit.model.family, draws, scaled, width):
+        in_units = block - units[done : done + block.shape[-1]]
+        done += block.shape[-1]
         yield in_units.reshape(*fit.log_likelihood.shape, -1)
 
 
@@ -185,8 +233,7 @@ def log_responsibilities(fit: Fit, X: Any) -> np.ndarray:
         )
     scaled = scaled_rows(fit, X)
     width = 8 * fit.model.n_components * (scaled.shape[1] + 2)
-    function = partial(log_responsibilities_at, fit.model.family, fit.scaled)
-    blocks = list(in_blocks(function, scaled, width))
+    blocks = list(over_rows(log_responsibilities_at, fit.model.family, fit.scaled, scaled, width))
     return np.concatenate(blocks, axis=-1).T.astype(fit.model.dtype)
 
 

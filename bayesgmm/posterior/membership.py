@@ -15,7 +15,7 @@ from ..model.mixture import Mixture
 from ..numerics.precision import in_float64
 from ..result import Fit
 from .agreement import warn_of_disagreement
-from .density import flat_draws, in_blocks, log_responsibilities_at, scaled_rows
+from .density import flat_draws, log_responsibilities_at, over_rows, scaled_rows
 from .partition import Partition
 
 # Fewer draws than this beyond an end of an interval leave that end to chance.
@@ -70,13 +70,15 @@ def membership(fit: Fit, clusters: Partition, X: Any, interval: float | None = N
     scaled = scaled_rows(fit, X)
     draws = jax.tree.map(lambda leaf: leaf[clusters.draws], flat_draws(fit))
     levels = [] if interval is None else [(1 - interval) / 2, (1 + interval) / 2]
-    summarise = partial(
-        summarise_at, fit.model.family, draws, jnp.asarray(clusters.shares), jnp.asarray(levels)
-    )
+    shares, ends_at = jnp.asarray(clusters.shares), jnp.asarray(levels)
+
+    def summarise(family: Family, draws: Mixture, columns: Array) -> Array:
+        return summarise_at(family, draws, shares, ends_at, columns)
+
     width = 8 * (
         len(clusters.draws) * (clusters.n_clusters + 1) + draws.means.shape[-2] * scaled.shape[1]
     )
-    blocks = list(in_blocks(summarise, scaled, width))
+    blocks = list(over_rows(summarise, fit.model.family, draws, scaled, width))
     table = np.concatenate(blocks, axis=-1).swapaxes(1, 2).astype(fit.model.dtype)
     mean, *ends = table[..., :-1]
     return Membership(mean, table[0, :, -1], *ends)

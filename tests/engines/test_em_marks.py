@@ -176,7 +176,7 @@ def test_a_label_beyond_the_components_is_refused(rows):
 @pytest.mark.parametrize("marks", [{"sample_weight": np.ones(N)}, {"labels": np.zeros(N, int)}])
 def test_samplers_say_that_they_take_neither(rows, engine, marks):
     spec = bg.MixtureSpec(K)
-    with pytest.raises(ValueError, match=r"takes every row once .* got .* use engine=bg\.EM"):
+    with pytest.raises(ValueError, match=r"takes whole rows.* got .*use engine=bg\.EM"):
         bg.fit(rows, spec, engine=engine, **marks)
 
 

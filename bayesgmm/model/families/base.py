@@ -130,6 +130,9 @@ class Family(Protocol):
     def column_scatter(self, statistics: Statistics) -> Array:
         """Return the scatter of each column, (..., K, D)."""
 
+    def scatter_from_matrices(self, matrices: Array) -> Array:
+        """Return dense scatter (..., K, D, D) in the shape of the family."""
+
     def half_log_det(self, mixture: Mixture) -> Array:
         """Return half the log determinants of the covariances, (..., K)."""
 

@@ -189,6 +189,10 @@ class DiagonalFamily:
         """Return the scatter itself, (..., K, D)."""
         return statistics.scatter
 
+    def scatter_from_matrices(self, matrices: Array) -> Array:
+        """Return the diagonals, (..., K, D)."""
+        return jnp.diagonal(matrices, axis1=-2, axis2=-1)
+
     def half_log_det(self, mixture: Mixture) -> Array:
         """Return the summed log scales, (..., K)."""
         return jnp.log(mixture.covariance.scales).sum(-1)

@@ -188,6 +188,10 @@ class FullFamily:
         """Return the diagonals, (..., K, D)."""
         return jnp.diagonal(statistics.scatter, axis1=-2, axis2=-1)
 
+    def scatter_from_matrices(self, matrices: Array) -> Array:
+        """Return the matrices, (..., K, D, D)."""
+        return matrices
+
     def half_log_det(self, mixture: Mixture) -> Array:
         """Return half the log determinants, (..., K)."""
         return half_log_det(mixture.covariance.chol)

@@ -179,6 +179,10 @@ class SphericalFamily:
             statistics.scatter[..., None] / statistics.means.shape[-1], statistics.means.shape
         )
 
+    def scatter_from_matrices(self, matrices: Array) -> Array:
+        """Return the traces, (..., K)."""
+        return jnp.trace(matrices, axis1=-2, axis2=-1)
+
     def half_log_det(self, mixture: Mixture) -> Array:
         """Return D log sigma, (..., K)."""
         return mixture.means.shape[-1] * jnp.log(mixture.covariance.scales)

@@ -191,6 +191,10 @@ class TiedFamily:
         """Return the diagonals, (..., K, D)."""
         return jnp.diagonal(statistics.scatter, axis1=-2, axis2=-1)
 
+    def scatter_from_matrices(self, matrices: Array) -> Array:
+        """Return the matrices, (..., K, D, D)."""
+        return matrices
+
     def half_log_det(self, mixture: Mixture) -> Array:
         """Return half the log determinant, (..., 1)."""
         return half_log_det(mixture.covariance.chol)[..., None]
