@@ -122,7 +122,9 @@ class Dataset:
         found = []
         if self.has_missing:
             row, column = map(int, np.argwhere(np.isnan(self.values))[0])
-            found.append(f"missing cells (NaN), the first in row {row}, column {self.names[column]!r}")
+            found.append(
+                f"missing cells (NaN), the first in row {row}, column {self.names[column]!r}"
+            )
         found += ["row weights"] * (self.weights is not None)
         found += ["known labels"] * (self.labels is not None)
         if found:

@@ -43,7 +43,10 @@ def prior_numbers(asked: Prior, family: Family, data: Dataset) -> dict[str, np.n
 
 def location_numbers(asked: Prior, data: Dataset) -> dict[str, np.ndarray]:
     """Return the numbers that say where the means lie."""
-    lowest, highest = np.nanmin(data.values, 0).astype(float), np.nanmax(data.values, 0).astype(float)
+    lowest, highest = (
+        np.nanmin(data.values, 0).astype(float),
+        np.nanmax(data.values, 0).astype(float),
+    )
     if isinstance(asked, NormalInverseWishart):
         mean = (lowest + highest) / 2
         kappa = DEFAULT_MEAN_PRECISION if asked.mean_precision is None else asked.mean_precision
