@@ -40,7 +40,7 @@ BLAS_SETTINGS: dict[str, dict[str, str]] = {
 
 def hand_written(weights: Any, prior: Any, x: jax.Array) -> None:
     """Write the mixture as NumPyro's manual would, on the same prior sites."""
-    mixture = mixture_prior(weights, prior, K)
+    mixture = mixture_prior(weights, prior, None, K)
     components = dist.MultivariateNormal(mixture.means, scale_tril=mixture.covariance.chol)
     mixing = dist.Categorical(logits=mixture.log_weights)
     numpyro.sample("x", dist.MixtureSameFamily(mixing, components), obs=x)
@@ -71,7 +71,7 @@ def programs(model: Model, data: bg.Dataset) -> tuple[Callable, Callable]:
 
     @jax.jit
     def ours(position: Any, rows: Any) -> Any:
-        args = (model.family, K, model.weights, model.prior, rows)
+        args = (model.family, K, model.weights, model.prior, None, rows)
         return jax.value_and_grad(partial(potential_energy, mixture_model, args, {}))(position)
 
     @jax.jit
@@ -97,7 +97,8 @@ def relative_difference(one: Any, other: Any) -> float:
 def compare(n_rows: int, n_repeats: int) -> tuple[Comparison, float]:
     """Return timings and the largest relative difference of values and gradients."""
     data = bg.Dataset.from_array(draw_rows(n_rows))
-    model = bg.resolve(bg.MixtureSpec(K), data)
+    prior = bg.NormalInverseWishart(scale=np.eye(D))
+    model = bg.resolve(bg.MixtureSpec(K, prior=prior), data)
     ours, theirs = programs(model, data)
     points = positions(model)
     difference = max(relative_difference(ours(point), theirs(point)) for point in points)
