@@ -115,11 +115,13 @@ BAD = {
     "text": (TABLE.astype(str), TypeError, "Expected numbers"),
     "dates": (TABLE.astype("datetime64[D]"), TypeError, "Expected numbers"),
     "ragged": ([[1, 2], [3]], ValueError, "equal length"),
-    "nan": (nan_at(2, 1), ValueError, "NaN.* row 2, column 1"),
+    "infinite": (nan_at(2, 1, np.inf), ValueError, "infinity.* row 2, column 1"),
     "first of two": (nan_at(1, 2, np.inf) + nan_at(3, 0), ValueError, "infinity.* row 1, column 2"),
-    "named nan": (pd.DataFrame(nan_at(2, 1), columns=NAMES), ValueError, r"column 1 \('width'\)"),
-    "masked": (np.ma.masked_equal(TABLE, 5.0), ValueError, "NaN.* row 1, column 1"),
-    "masked whole": (np.ma.masked_equal(TABLE.astype(int), 5), ValueError, "NaN.* row 1, column 1"),
+    "named infinite": (
+        pd.DataFrame(nan_at(2, 1, -np.inf), columns=NAMES),
+        ValueError,
+        r"column 1 \('width'\)",
+    ),
     "one row": (TABLE[:1], ValueError, "two rows"),
     "equal rows": (TABLE[[1, 1]], ValueError, "rows that differ"),
     "same names": (pd.DataFrame(TABLE, columns=["a", "b", "a"]), ValueError, "unique column names"),
@@ -193,9 +195,29 @@ ADVICE = {
 @pytest.mark.parametrize(("value", "advice"), ADVICE.items(), ids=str)
 def test_a_missing_cell_and_an_infinite_one_ask_for_different_things(value, advice):
     with pytest.raises(ValueError, match=r"expected finite numbers, got .* row 2") as caught:
-        Dataset.from_array(nan_at(2, 0, value))
+        match_columns(nan_at(2, 0, value), NAMES, False, np.dtype(float))
     assert str(caught.value).split("the first such cell. ")[1].startswith(advice)
     assert f"got {value} in" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        nan_at(1, 1),
+        pd.DataFrame(nan_at(1, 1), columns=NAMES),
+        pl.DataFrame(TABLE, schema=NAMES).with_columns(
+            pl.when(pl.col("width") == 5).then(None).otherwise(pl.col("width")).alias("width")
+        ),
+        np.ma.masked_equal(TABLE, 5.0),
+        np.ma.masked_equal(TABLE.astype(int), 5),
+    ],
+    ids=["numpy", "pandas", "polars null", "masked", "masked whole"],
+)
+def test_cells_may_be_missing(table):
+    data = Dataset.from_array(table)
+    assert data.has_missing
+    assert data.total_cells == TABLE.size - 1
+    np.testing.assert_array_equal(np.argwhere(np.isnan(data.values)), [[1, 1]])
 
 
 def test_missing_cells_pass_where_they_are_asked_for_and_infinity_never():

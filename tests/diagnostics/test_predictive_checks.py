@@ -85,7 +85,13 @@ def test_rows_of_the_parameters_have_uniform_p_values(point):
     p_values = []
     for _ in range(60):
         rows, _ = tb.random_rows(random, parameters, 70)
-        data = SimpleNamespace(scaled=rows.copy, n_rows=70, n_columns=2, names=("a", "b"))
+        data = SimpleNamespace(
+            scaled=rows.copy,
+            representative=lambda most: np.arange(70),
+            n_rows=70,
+            n_columns=2,
+            names=("a", "b"),
+        )
         p_values.append(predictive_check(replace(point, data=data))["p_value"])
     for column in np.transpose(p_values):
         assert stats.kstest(column, "uniform").pvalue > 1e-3

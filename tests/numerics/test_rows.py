@@ -25,7 +25,7 @@ def test_chunks_hold_every_row_once_in_order_and_zeros_beyond(n_rows, length):
     n_chunks = int(np.ceil(n_rows / length))
     assert rows.values.shape == (n_chunks, 3, length)
     assert rows.weights.shape == (n_chunks, length)
-    np.testing.assert_array_equal(rows_back(*rows), values)
+    np.testing.assert_array_equal(rows_back(rows.values, rows.weights), values)
     assert rows.weights.sum() == n_rows
     padding = np.swapaxes(rows.values, 1, 2).reshape(-1, 3)[n_rows:]
     np.testing.assert_array_equal(padding, 0)
