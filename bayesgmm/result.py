@@ -72,7 +72,8 @@ class Fit:
         engine: the settings of the engine.
         kind: a point estimate, a posterior sample, or an approximation.
         scaled: the mixture in engine units, NumPy; leading axes () for a point, (C, S) for draws.
-        log_likelihood: log p(X | parameters) in the data's units, () or (C, S).
+        log_likelihood: log p(X | parameters) in the data's units, () or (C, S); of rows whose
+            component is known, log p(x, component), and each as often as its weight says.
         status: how the run ended.
         log_prior: log prior density in engine units of the same parameters, where there is one.
         history: objective per iteration and other traces of a point estimate.
@@ -147,13 +148,20 @@ class Fit:
             rows: indices of rows; all by default.
 
         Returns:
-            Components, (S, len(rows)), as in ``allocations``.
+            Components, (S, len(rows)), as in ``allocations``; known labels as they are.
         """
         n_leading = self.log_likelihood.ndim
         flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[n_leading:]), self.scaled)
         scaled = self.data.scaled()
         n_chains = 1 if self.is_point else len(self.log_likelihood)
-        return redraw_labels(self.label_key, self.model.family, flat, draws, n_chains, scaled, rows)
+        labels = redraw_labels(
+            self.label_key, self.model.family, flat, draws, n_chains, scaled, rows
+        )
+        known = self.data.labels
+        if known is None:
+            return labels
+        known = known if rows is None else known[rows]
+        return np.where(known >= 0, known, labels).astype(labels.dtype)
 
     @property
     def n_parameters(self) -> int:

@@ -30,7 +30,8 @@ class Affine(NamedTuple):
 
         Missing cells, NaN, are left out.
         """
-        origin = np.nan_to_num(values[0].astype(np.float64))
+        first = 0 if weights is None else int(np.argmax(weights > 0))
+        origin = np.nan_to_num(values[first].astype(np.float64))
         centre = origin + _column_means(values, weights, origin)
         variance = _column_means(values, weights, centre, power=2)
         return cls(centre, np.sqrt(variance.mean()))
@@ -53,9 +54,10 @@ def _column_means(
     total, count = np.zeros(values.shape[1]), np.zeros(values.shape[1])
     for start in range(0, len(values), BLOCK):
         part = slice(start, start + BLOCK)
-        powers = np.subtract(values[part], origin, dtype=np.float64) ** power
+        each = np.ones(len(values[part])) if weights is None else weights[part]
+        counted = np.where(each[:, None] > 0, values[part], origin)
+        powers = np.subtract(counted, origin, dtype=np.float64) ** power
         there = ~np.isnan(powers)
-        each = np.ones(len(powers)) if weights is None else weights[part]
         total += each @ np.where(there, powers, 0.0)
         count += each @ there
     return total / count

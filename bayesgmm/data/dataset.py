@@ -143,9 +143,22 @@ class Dataset:
         """Centre and common scale of the columns."""
         return Affine.from_values(self.values, self.weights)
 
-    def ranges(self) -> np.ndarray:
-        """Return the range of each column, (D,)."""
-        return (np.nanmax(self.values, 0) - np.nanmin(self.values, 0)).astype(float)
+    def column(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return a column's observed cells (M,), and their rows' weights (M,) or None."""
+        there = ~np.isnan(self.values[:, index])
+        weights = None if self.weights is None else self.weights[there]
+        return self.values[there, index].astype(float), weights
+
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the smallest and largest value of each column in rows that count, (D,) each."""
+        counted = self.values if self.weights is None else self.values[self.weights > 0]
+        return np.nanmin(counted, 0).astype(float), np.nanmax(counted, 0).astype(float)
+
+    def medians(self) -> np.ndarray:
+        """Return the median of each column, that of the rows repeated by their weights, (D,)."""
+        if self.weights is None:
+            return np.nanmedian(self.values.astype(float), axis=0)
+        return np.array([weighted_median(column, self.weights) for column in self.values.T])
 
     def scaled(self) -> np.ndarray:
         """Return the rows in engine units, float64, NaN where a cell is missing, (N, D)."""
@@ -154,7 +167,14 @@ class Dataset:
     def rows(self, length: int) -> Rows:
         """Return the rows in engine units, cut into chunks of ``length``, or shorter by pattern."""
         cut = chunk_patterns if self.has_missing else chunk_rows
-        return cut(self.scaled(), length, self.weights, self.labels)
+        return cut(self.tame(), length, self.weights, self.labels)
+
+    def tame(self) -> np.ndarray:
+        """Return ``scaled`` with rows that count nothing at the centre, however far they lie."""
+        scaled = self.scaled()
+        if self.weights is not None:
+            scaled[self.weights == 0] = np.where(np.isnan(scaled[self.weights == 0]), np.nan, 0.0)
+        return scaled
 
     def representative(self, most: int) -> np.ndarray:
         """Return indices of at most ``most`` rows, evenly spaced; a row as often as its weight says."""
@@ -176,6 +196,17 @@ class Dataset:
             f"Expected at least as many distinct rows as components, got {len(seen)} distinct "
             f"rows for n_components={n_distinct}. Lower n_components to at most {len(seen)}."
         )
+
+
+def weighted_median(column: np.ndarray, weights: np.ndarray) -> float:
+    """Return the median of values (N,) repeated by their weights, missing ones left out."""
+    there = ~np.isnan(column) & (weights > 0)
+    order = np.argsort(column[there])
+    values, cumulative = column[there][order].astype(float), np.cumsum(weights[there][order])
+    half = cumulative[-1] / 2
+    below = values[np.searchsorted(cumulative, half)]
+    above = values[min(np.searchsorted(cumulative, half, side="right"), len(values) - 1)]
+    return float((below + above) / 2)
 
 
 def check_cells(values: np.ndarray, names: Sequence[str]) -> None:

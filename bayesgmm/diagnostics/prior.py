@@ -155,8 +155,9 @@ def prior_table(model: Model, data: Dataset, n_draws: int, seed: int) -> pd.Data
     drawn = draw_prior(jax.random.key(seed), model, n_draws)
     random = np.random.default_rng([seed, n_draws])
     rows = prior_rows(random, model, drawn, np.arange(n_draws), len(some))
-    observed = np.concatenate([some.mean(0), some.std(0)])
-    expected = np.concatenate([rows.mean(1), rows.std(1)], 1)
+    rows = np.where(np.isnan(some), np.nan, rows)
+    observed = np.concatenate([np.nanmean(some, 0), np.nanstd(some, 0)])
+    expected = np.concatenate([np.nanmean(rows, 1), np.nanstd(rows, 1)], 1)
     below, above = (expected <= observed).mean(0), (expected >= observed).mean(0)
     lower, median, upper = np.quantile(expected, [0.05, 0.5, 0.95], axis=0)
     names = [f"{statistic} of {name}" for statistic in STATISTICS for name in data.names]

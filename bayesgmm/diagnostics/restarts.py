@@ -15,7 +15,8 @@ def restarts(fit: Fit) -> pd.DataFrame:
         fit: a point fit by EM.
 
     Returns:
-        A row per restart, by falling log-likelihood, its index the number of the restart; columns
+        A row per restart, the one that was kept first, the others by falling log-likelihood, their
+        index the number of the restart; columns
         ``log_likelihood``, ``n_iter``, ``converged``, ``collapsed`` (whether a component turned
         singular) and ``agreement``, the adjusted Rand index of its labels and those of the best.
 
@@ -29,4 +30,7 @@ def restarts(fit: Fit) -> pd.DataFrame:
         )
     found = {name: np.asarray(fit.history[f"restart_{name}"]) for name in COLUMNS}
     table = pd.DataFrame(found | {"collapsed": found["collapsed"] >= 0})
-    return table.sort_values("log_likelihood", ascending=False).rename_axis("restart")
+    rest = table.drop(index=int(fit.history["best_restart"]))
+    order = [int(fit.history["best_restart"])]
+    order += rest.sort_values("log_likelihood", ascending=False).index.to_list()
+    return table.loc[order].rename_axis("restart")

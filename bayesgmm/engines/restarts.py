@@ -18,7 +18,10 @@ from ..numerics.rows import Rows
 
 @partial(jax.jit, static_argnums=0)
 def agreement(family: Family, mixtures: Mixture, best: int, rows: Rows) -> Array:
-    """Return the adjusted Rand index of B restarts and the best of them, (B,)."""
+    """Return the adjusted Rand index of B restarts and the best of them, (B,).
+
+    Every row that counts at all counts once.
+    """
     n_components = mixtures.log_weights.shape[-1]
     if mixtures.log_weights.shape[0] == 1:
         return jnp.ones(1)
@@ -26,7 +29,8 @@ def agreement(family: Family, mixtures: Mixture, best: int, rows: Rows) -> Array
     def shared(table: Array, part: Rows) -> tuple[Array, None]:
         labels = log_joint_of_chunk(family, mixtures, part).argmax(1)
         members = jax.nn.one_hot(labels, n_components, axis=1, dtype=part.weights.dtype)
-        return table + jnp.einsum("bkn,jn,n->bkj", members, members[best], part.weights), None
+        counted = (part.weights > 0).astype(members.dtype)
+        return table + jnp.einsum("bkn,jn,n->bkj", members, members[best], counted), None
 
     start = jnp.zeros((len(mixtures.log_weights), n_components, n_components), rows.weights.dtype)
     return adjusted_rand(jax.lax.scan(shared, start, rows)[0])

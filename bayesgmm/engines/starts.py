@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ..data.dataset import Dataset
 from ..model.families.base import Family
-from ..model.mixture import Mixture
+from ..model.mixture import Diagonal, Mixture, Spherical
 from ..model.resolved import Model
 from ..numerics.rows import Rows, chunk_rows, chunk_table, chunk_vector
 from .climb import Objective, mixture_from_labels, mixture_from_responsibilities
@@ -55,7 +55,7 @@ class Points(NamedTuple):
 
 def points_of(data: Dataset) -> Points:
     """Return the rows of a data set, column means in place of missing cells."""
-    scaled = data.scaled()
+    scaled = data.tame()
     missing = np.isnan(scaled) if data.has_missing else None
     return Points(np.nan_to_num(scaled), data.weights, data.labels, missing)
 
@@ -267,7 +267,7 @@ def _partial(
 
 def covariance_from_precisions(family: Family, precisions: np.ndarray) -> Any:
     """Return the covariance record of precisions in scikit-learn's shapes."""
-    if precisions.ndim == 1 or family.name == "diag":
+    if family.record in (Diagonal, Spherical):
         return family.record(jnp.asarray(precisions) ** -0.5)
     return family.from_matrices(np.linalg.inv(precisions))
 

@@ -4,7 +4,8 @@ Parameters, methods, attributes and messages are those of scikit-learn 1.9, and 
 ``random_state`` gives the same starts. What differs:
 
 * ``lower_bound_`` and ``lower_bounds_`` belong to the parameters after each update, so that
-  ``lower_bound_ == score(X)``; scikit-learn's belong to the parameters before it.
+  ``lower_bound_ == score(X)`` (but for known labels, of which ``score`` takes no notice);
+  scikit-learn's belong to the parameters before it.
 * Fitted attributes are views of ``fit_`` and cannot be assigned.
 * A component that collapses ends the fit with a warning and the last regular parameters.
 * Convergence is judged by the last evaluation too, so ``converged_`` can hold after ``max_iter``
@@ -139,9 +140,9 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         Args:
             X: rows (N, D): array, nested lists or data frame.
             y: component of each row where it is known, 0, 1, ..., else -1, (N,). Ignored unless it
-                holds whole numbers with a -1 among them: the labels that model selection passes
-                along to be scored are no knowledge. For rows that are all known use
-                ``bg.fit(X, spec, labels=y)``.
+                holds integers with both -1 and 0 among them: the labels that model selection passes
+                along to be scored, and -1 and 1 of outlier detection, are no knowledge. For any
+                other labels use ``bg.fit(X, spec, labels=y)``.
             sample_weight: how many rows each row counts as, (N,), >= 0.
 
         Returns:
@@ -165,7 +166,7 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
         """Estimate the parameters and return the most probable component of each row, (N,)."""
         self.fit(X, y, sample_weight)
-        return log_responsibilities(self.fit_, self.fit_.data.values).argmax(1)
+        return self.fit_.allocations()[0, 0].astype(np.int64)
 
     def __sklearn_tags__(self) -> Any:
         """Say that cells may be missing."""
@@ -320,11 +321,11 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
 
 
 def partly_known(y: Any) -> np.ndarray | None:
-    """Return labels that mark some rows as unknown by -1; None for any other y."""
+    """Return labels that mark some rows as unknown by -1, others as 0; None for any other y."""
     if y is None:
         return None
     labels = np.asarray(y)
-    marks = labels.dtype.kind == "i" and labels.ndim == 1 and bool((labels == -1).any())
+    marks = labels.dtype.kind == "i" and labels.ndim == 1 and {-1, 0} <= set(labels.tolist())
     return labels if marks else None
 
 

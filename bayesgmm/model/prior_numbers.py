@@ -43,16 +43,13 @@ def prior_numbers(asked: Prior, family: Family, data: Dataset) -> dict[str, np.n
 
 def location_numbers(asked: Prior, data: Dataset) -> dict[str, np.ndarray]:
     """Return the numbers that say where the means lie."""
-    lowest, highest = (
-        np.nanmin(data.values, 0).astype(float),
-        np.nanmax(data.values, 0).astype(float),
-    )
+    lowest, highest = data.ends()
     if isinstance(asked, NormalInverseWishart):
         mean = (lowest + highest) / 2
         kappa = DEFAULT_MEAN_PRECISION if asked.mean_precision is None else asked.mean_precision
         spread = {"mean_precision": np.asarray(kappa, float)}
     else:
-        mean = np.nanmedian(data.values.astype(float), axis=0)
+        mean = data.medians()
         spread = {"mean_covariance": mean_covariance(asked.mean_covariance, data)}
     given = mean if asked.mean is None else np.asarray(asked.mean, float)
     given = np.broadcast_to(given, (data.n_columns,)) if given.ndim == 0 else given
@@ -62,7 +59,7 @@ def location_numbers(asked: Prior, data: Dataset) -> dict[str, np.ndarray]:
 def mean_covariance(asked: Any, data: Dataset) -> np.ndarray:
     """Return the covariance of the means, (D, D)."""
     if asked is None:
-        ranges = data.ranges()
+        ranges = np.subtract(*data.ends()[::-1])
         check_ranges(ranges, data.names)
         return np.diag(ranges**2)
     given = np.asarray(asked, float)
@@ -88,7 +85,7 @@ def scale_numbers(asked: Prior, family: Family, data: Dataset) -> dict[str, np.n
 
 def default_hyperprior(family: Family, data: Dataset) -> dict[str, np.ndarray]:
     """Return the hyperprior of the scale from the ranges of the columns."""
-    ranges = data.ranges()
+    ranges = np.subtract(*data.ends()[::-1])
     check_ranges(ranges, data.names)
     if family.name in ("full", "tied"):
         size = data.n_columns

@@ -100,7 +100,7 @@ def known_or_none(
 
 def pattern_length(sizes: np.ndarray, longest: int) -> int:
     """Return the chunk length that costs least for patterns of so many rows each."""
-    lengths = 2 ** np.arange(4, int(np.log2(longest)) + 1)
+    lengths = 2 ** np.arange(4, max(4, int(np.log2(longest))) + 1)
     n_chunks = -(-sizes // lengths[:, None])
     cost = (n_chunks * (lengths[:, None] + ROWS_PER_PATTERN)).sum(1)
     return int(lengths[cost.argmin()])

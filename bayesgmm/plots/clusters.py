@@ -158,11 +158,11 @@ def line_colours(nearest: np.ndarray, shares: np.ndarray, n_draws: int) -> np.nd
 
 def draw_density(ax: Axes, fit: Fit, found: Partition, columns: list[int]) -> None:
     """Draw the histogram, the posterior mean density and its pointwise band over draws."""
-    values = fit.data.values[:, columns[0]].astype(float)
+    values, weights = fit.data.column(columns[0])
     ax.hist(
         values,
         bins=histogram_bins(values).tolist(),
-        weights=fit.data.weights,
+        weights=weights,
         density=True,
         histtype="stepfilled",
         fc=FACE,

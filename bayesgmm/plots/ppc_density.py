@@ -35,9 +35,9 @@ def density_panels(
     drawn = GROUPS[group](fit, n_draws)
     axes = single_panel(ax) if len(chosen) == 1 else grid_of_panels(len(chosen))
     for one, column in zip(axes, chosen, strict=True):
-        values = fit.data.values[:, column].astype(float)
+        values, weights = fit.data.column(column)
         ends = axis_ends(values[:, None], central_rows(drawn.average, column))[0]
-        draw_rows(one, values, fit.data.weights, ends)
+        draw_rows(one, values, weights, ends)
         draw_predictive(one, drawn, column, ends)
         one.set(xlabel=fit.model.names[column], xlim=ends)
     draw_legend(axes)

@@ -30,7 +30,7 @@ from .style import GREY, INK, axes_or_new, bare
 def distance_panel(fit: Fit, group: str, columns: Any, n_draws: int, ax: Axes | None) -> Axes:
     """Draw the panel of kind "distances", see ``ppc``."""
     require_posterior_of_all_columns(group, columns)
-    rows = fit.data.scaled()[fit.data.representative(MOST_POINTS)]
+    rows = complete(fit.data.scaled()[fit.data.representative(MOST_POINTS)])
     drawn = from_posterior(fit, n_draws)
     found = ordered_distances(drawn.draws, rows, n_draws).mean(0)
     lower, median, upper = expected_distances(*rows.shape)
@@ -44,6 +44,16 @@ def distance_panel(fit: Fit, group: str, columns: Any, n_draws: int, ax: Axes | 
     ax.set_ylabel("distance of a row from its component")
     ax.legend(frameon=False, fontsize="small", loc="upper left")
     return ax
+
+
+def complete(rows: np.ndarray) -> np.ndarray:
+    """Return the rows (M, D) without missing cells, which alone have a distance in all columns."""
+    kept = rows[~np.isnan(rows).any(1)]
+    if not len(kept):
+        raise ValueError(
+            'Expected rows without missing cells for kind="distances", got none. Use kind="density".'
+        )
+    return kept
 
 
 def require_posterior_of_all_columns(group: str, columns: Any) -> None:

@@ -122,7 +122,7 @@ def positions_of(model: Model, columns: Any) -> list[int]:
 
 def axis_ends(rows: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Return the ends of axes (d, 2) that hold rows (N, d) and predicted ones, with a margin."""
-    lower = np.minimum(rows.min(0), predicted.min(0))
-    upper = np.maximum(rows.max(0), predicted.max(0))
+    lower = np.minimum(np.nanmin(rows, 0), predicted.min(0))
+    upper = np.maximum(np.nanmax(rows, 0), predicted.max(0))
     margin = MARGIN * (upper - lower)
     return np.stack([lower - margin, upper + margin], 1)

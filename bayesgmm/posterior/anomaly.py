@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..result import Fit
-from .density import draw_rows, log_density
+from .density import draw_rows, log_density, scaled_rows
 
 # A score is known to at most half the inverse root of this, 0.008.
 N_REFERENCE = 4_000
@@ -22,7 +22,8 @@ def anomaly_score(fit: Fit, X: Any, *, n_reference: int = N_REFERENCE, seed: int
 
     Args:
         fit: any fit; for a posterior densities are averaged over draws.
-        X: rows (M, D) with the columns of the fit.
+        X: rows (M, D) with the columns of the fit. A row with missing cells (point fits) is compared
+            by the cells it has.
         n_reference: number of rows drawn from the fit to compare with; the Monte Carlo error of a
             score p is the root of p (1 - p) / n_reference.
         seed: seed of these rows.
@@ -37,6 +38,12 @@ def anomaly_score(fit: Fit, X: Any, *, n_reference: int = N_REFERENCE, seed: int
         raise ValueError(f"Expected n_reference >= 1, got {n_reference}. Pass for instance 4000.")
     values = log_density(fit, X)
     rows, _ = draw_rows(fit, n_reference, np.random.RandomState(seed))
-    reference = np.sort(log_density(fit, rows))
+    missing = np.isnan(scaled_rows(fit, X))
+    patterns, pattern_of = np.unique(missing, axis=0, return_inverse=True)
+    n_below = np.empty(len(values))
+    for index, absent in enumerate(patterns):
+        mine = pattern_of.ravel() == index
+        reference = np.sort(log_density(fit, np.where(absent, np.nan, rows)))
+        n_below[mine] = np.searchsorted(reference, values[mine])
     # The row counts as one of the reference, so that no score is zero (Davison & Hinkley 1997).
-    return (np.searchsorted(reference, values) + 1) / (n_reference + 2)
+    return (n_below + 1) / (n_reference + 2)

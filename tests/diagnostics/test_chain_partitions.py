@@ -7,6 +7,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import bayesgmm as bg
 from bayesgmm.diagnostics.chain_partitions import ChainPartitions, chain_partitions
+from bayesgmm.diagnostics.posterior_checks import ROUNDING
 
 X = np.random.default_rng(1).normal([[0, 0]] * 30 + [[7, 0]] * 40 + [[0, 7]] * 40)
 N_ROWS = 60
@@ -70,6 +71,14 @@ def test_a_number_of_clusters_may_agree_where_partitions_do_not():
     assert len(together)
     assert np.ptp(together, axis=2).max() == 0
     assert set(np.unique(together.mean(2))) == {0, 1}
+
+
+@pytest.mark.parametrize("sizes", [(8, 11, 16, 4), (5, 7, 3), (20, 13), (1, 2, 3, 4, 5)])
+def test_equal_partitions_are_no_farther_apart_than_rounding(sizes):
+    partition = np.repeat(np.arange(len(sizes)), sizes)
+    found = ChainPartitions(np.broadcast_to(partition, (2, 10, len(partition))))
+    assert found.between <= found.within + ROUNDING
+    assert found.lowest_rand >= found.usual_rand - ROUNDING
 
 
 def test_pairs_that_are_never_in_doubt_are_left_out():

@@ -69,6 +69,25 @@ def test_a_common_factor_changes_the_likelihood_only(rows, table):
     assert_close(7.5 * one.log_likelihood, many.log_likelihood)
 
 
+@pytest.mark.parametrize("value", [1e6, 1e20, 1e200])
+@pytest.mark.parametrize("spec", [bg.MixtureSpec.maximum_likelihood(K), bg.MixtureSpec(K)])
+def test_values_that_count_nothing_change_nothing(rows, table, value, spec):
+    """The first row holds a filler: neither units nor prior nor start hear of it."""
+    filled = np.concatenate([np.full((1, D), value), rows])
+    weights = np.concatenate([[0.0], np.ones(N)])
+    engine = bg.EM(max_iter=300, tol=1e-10)
+    ours = bg.fit(filled, spec, engine=engine, sample_weight=weights)
+    theirs = bg.fit(rows, spec, engine=engine)
+    assert_close(ours.log_likelihood, theirs.log_likelihood, rtol=1e-6)
+    assert str(ours.model).splitlines()[3:] == str(theirs.model).splitlines()[3:]
+
+
+def test_medians_are_those_of_repeated_rows(rows):
+    weights = np.random.default_rng(5).integers(0, 4, N)
+    data = bg.Dataset.from_array(rows, weights=weights)
+    np.testing.assert_array_equal(data.medians(), np.median(np.repeat(rows, weights, 0), 0))
+
+
 @pytest.mark.parametrize("start", ["kmeans", "k-means++", "random", "random_from_data"])
 def test_rows_that_count_nothing_are_not_there(rows, start):
     """Far away, they would draw any start and any component to them."""
@@ -155,9 +174,11 @@ def test_components_are_named_by_the_known_rows(start):
 def test_the_estimator_takes_labels_that_say_what_is_unknown(rows):
     labels = np.where(np.arange(N) % 4 == 0, np.arange(N) % K, -1)
     model = bg.GaussianMixture(K, random_state=0)
-    assert model.fit(rows, labels).fit_.data.labels is not None
-    assert model.fit(rows, np.arange(N) % K).fit_.data.labels is None
-    assert model.fit(rows, labels.astype(float)).fit_.data.labels is None
+    found = model.fit_predict(rows, labels)
+    np.testing.assert_array_equal(found[labels >= 0], labels[labels >= 0])
+    outliers = np.where(np.arange(N) % 9 == 0, -1, 1)
+    for no_knowledge in (np.arange(N) % K, labels.astype(float), outliers):
+        assert model.fit(rows, no_knowledge).fit_.data.labels is None
 
 
 def test_a_label_beyond_the_components_is_refused(rows):

@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 import jax
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,8 @@ import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.model.kernel import expectation, product_pass
 from bayesgmm.numerics.rows import chunk_patterns, chunk_rows, pattern_length
+
+matplotlib.use("Agg")
 
 N, D, K = 90, 3, 2
 RIDGE = 1e-5
@@ -271,3 +275,34 @@ def test_rows_without_a_whole_one_have_no_predictive_check():
     fit = bg.fit(rows, bg.MixtureSpec.maximum_likelihood(1, "diag"))
     with pytest.raises(ValueError, match="Expected rows without missing cells, got none"):
         bg.predictive_check(fit)
+
+
+@pytest.mark.parametrize("n_rows", [10, 15, 16])
+def test_few_rows_will_do(complete, n_rows):
+    rows = complete[:n_rows].copy()
+    rows[3, 1] = np.nan
+    fit = bg.fit(rows, bg.MixtureSpec.maximum_likelihood(1))
+    assert np.isfinite(fit.log_likelihood)
+
+
+def test_anomaly_scores_compare_the_cells_that_are_there(complete, rows):
+    """Uniform on rows of the model whatever is missing: the mean of 4,000 is 0.5 to 5 errors."""
+    model = bg.GaussianMixture(K, random_state=0).fit(complete)
+    drawn, _ = model.sample(4000)
+    masked = np.where(np.arange(4000)[:, None] % 3 == np.arange(D), np.nan, drawn)
+    masked[::5] = drawn[::5]
+    scores = bg.anomaly_score(model.fit_, masked)
+    assert abs(scores.mean() - 0.5) < 5 / np.sqrt(12 * 4000)
+    assert abs((scores < 0.05).mean() - 0.05) < 5 * np.sqrt(0.05 * 0.95 / 4000)
+
+
+def test_the_prior_expects_rows_with_missing_cells(rows):
+    assert (bg.prior_predictive_check(bg.MixtureSpec(), rows)["p_value"] > 0.05).all()
+
+
+@pytest.mark.parametrize("kind", ["density", "pairs", "distances"])
+def test_pictures_take_them(rows, kind):
+    fit = bg.fit(rows, bg.MixtureSpec.maximum_likelihood(K))
+    assert np.ravel(bg.plots.ppc(fit, kind, columns=[0, 1] if kind == "pairs" else None)).size
+    assert bg.plots.clusters(fit, columns=["x0"])
+    plt.close("all")

@@ -67,9 +67,29 @@ def test_agreement_is_that_of_the_labels(rows):
     table = bg.restarts(both)
     other = bg.EM(start="random_from_data", max_iter=400, tol=1e-8)
     alone = bg.fit(rows, spec, engine=other, seed=5, sample_weight=weights)
-    ours, theirs = (np.repeat(one.allocations()[0, 0], weights) for one in (both, alone))
+    ours, theirs = (one.allocations()[0, 0] for one in (both, alone))
     expected = adjusted_rand_score(ours, theirs)
     assert table.loc[0, "agreement"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_small_weights_leave_the_index_as_it_is(rows):
+    spec = bg.MixtureSpec.maximum_likelihood(K)
+    engine = bg.EM(n_init=3, start="random_from_data", max_iter=50)
+    one, other = (
+        bg.restarts(bg.fit(rows, spec, engine=engine, sample_weight=np.full(len(rows), w)))
+        for w in (1.0, 1 / len(rows))
+    )
+    np.testing.assert_allclose(one["agreement"], other["agreement"], atol=1e-9)
+
+
+def test_with_a_prior_the_one_that_was_kept_comes_first(rows):
+    engine = bg.EM(n_init=6, start="random_from_data", max_iter=300)
+    for seed in range(3):
+        fit = bg.fit(rows, bg.MixtureSpec(K), engine=engine, seed=seed)
+        table = bg.restarts(fit)
+        assert table.index[0] == fit.history["best_restart"]
+        assert table["agreement"].iloc[0] == 1
+        assert table["log_likelihood"].iloc[1:].is_monotonic_decreasing
 
 
 def test_samplers_have_no_restarts():
