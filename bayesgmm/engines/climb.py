@@ -157,7 +157,8 @@ def maximisation(
     log_weights = log_normalised(counts + objective.concentration - 1)
     components = objective.components
     if components is None:
-        covariance = family.maximise(statistics, objective.ridge)
+        before = None if last is None else last.covariance
+        covariance = family.maximise(statistics, objective.ridge, before)
         return Mixture(log_weights, statistics.means, covariance)
     if last is None:
         return Mixture(log_weights, *components.maximise(statistics, None))

@@ -32,6 +32,7 @@ from ..data.marks import check_weights
 from ..data.table import read_table
 from ..diagnostics.restarts import restarts
 from ..engines.em import EM
+from ..model.families import BY_NAME
 from ..model.spec import MixtureSpec
 from ..posterior.criteria import InformationCriteria, information_criteria
 from ..posterior.density import draw_rows, log_density, log_responsibilities
@@ -51,7 +52,8 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
 
     Args:
         n_components: number of components, K.
-        covariance_type: "full", "tied", "diag" or "spherical".
+        covariance_type: "full", "tied", "diag" or "spherical", or one of the fourteen names of
+            mclust, "EII" to "VVV" (see ``MixtureSpec``).
         tol: a fit ends when the mean log-likelihood per row changes by less.
         reg_covar: added to the diagonal of covariances, in squared units of the data.
         max_iter: most updates; 0 returns the start.
@@ -60,7 +62,9 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         weights_init: starting weights (K,), in place of those ``init_params`` gives.
         means_init: starting means (K, D), likewise.
         precisions_init: starting inverse covariances, likewise: (K, D, D) for "full", (D, D) for
-            "tied", (K, D) for "diag", (K,) for "spherical".
+            "tied" or "EEE", (K, D) for "diag" and all along the columns ("EEI"), (K,) for
+            "spherical" and "EII", (K, D, D) for the other names. They need not keep to what the
+            components share: the first update does.
         random_state: an integer, a RandomState or None: of the starts and of ``sample``.
         warm_start: whether ``fit`` starts from the last fit, once, whatever ``n_init``.
         verbose: 0 silent, 1 prints restarts and updates, 2 log-likelihoods too.
@@ -84,7 +88,7 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
+        "covariance_type": [StrOptions(set(BY_NAME))],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],

@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.utils import check_array
 
 from ..engines.starts import PartialStart
+from ..model.families import family_named
+from ..model.mixture import Diagonal, Full, Spherical, Tied
 
 
 def given_start(
@@ -73,16 +75,17 @@ def check_means(means: Any, shape: tuple[int, int]) -> np.ndarray:
 def check_precisions(precisions: Any, covariance_type: str, shape: tuple[int, int]) -> np.ndarray:
     """Return the precisions if they have the structure's shape and are positive definite."""
     n_components, n_columns = shape
-    expected = {
-        "full": (n_components, n_columns, n_columns),
-        "tied": (n_columns, n_columns),
-        "diag": (n_components, n_columns),
-        "spherical": (n_components,),
-    }[covariance_type]
+    record = family_named(covariance_type).record
+    shapes: dict[type, tuple[int, ...]] = {
+        Full: (n_components, n_columns, n_columns),
+        Tied: (n_columns, n_columns),
+        Diagonal: (n_components, n_columns),
+        Spherical: (n_components,),
+    }
     precisions = _as_floats(precisions, "precisions_init")
     name = f"{covariance_type} precision"
-    _check_shape(precisions, expected, name, "inverse covariances")
-    if covariance_type in ("full", "tied"):
+    _check_shape(precisions, shapes[record], name, "inverse covariances")
+    if record in (Full, Tied):
         _check_positive_definite(precisions, name)
     elif (precisions <= 0).any():
         raise ValueError(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .families import family_named
+from .families import CONSTRAINED, FAMILIES, family_named
 from .priors import IndependentNormalWishart, NormalInverseWishart
 from .weights import Dirichlet, MixtureOfFiniteMixtures
 
@@ -17,7 +17,11 @@ class MixtureSpec:
     Attributes:
         n_components: a number, or "auto": the number of clusters is inferred.
         max_components: static bound on the components when ``n_components="auto"``.
-        covariance: "full", "tied", "diag" or "spherical".
+        covariance: "full", "tied", "diag" or "spherical"; without priors also the other
+            eigenvalue decompositions by the names of mclust (volume, shape, orientation: E equal,
+            V variable, I spherical or along the columns): "EII", "EEI", "VEI", "EVI", "VEE",
+            "EVE", "VVE", "EEV", "VEV", "EVV". "VVV", "EEE", "VVI" and "VII" are kept as the first
+            four, which they are.
         weights: prior on the weights; "default" is ``Dirichlet(1)`` for a given number of
             components and ``MixtureOfFiniteMixtures()`` for "auto"; None is no prior.
         prior: prior on means and covariances; None is no prior (maximum likelihood).
@@ -36,7 +40,7 @@ class MixtureSpec:
 
     def __post_init__(self) -> None:
         """Check the settings against each other."""
-        family_named(self.covariance)
+        object.__setattr__(self, "covariance", family_named(self.covariance).name)
         object.__setattr__(self, "weights", self._checked_weights())
         _check_count(self.n_components, "n_components", allow_auto=True)
         _check_count(self.max_components, "max_components", allow_auto=False)
@@ -88,6 +92,11 @@ class MixtureSpec:
             raise ValueError(
                 f"Expected priors on both weights and components, or on neither, got weights={self.weights!r} "
                 f"and prior={self.prior!r}. Use MixtureSpec.maximum_likelihood for no priors."
+            )
+        if self.prior is not None and self.covariance in CONSTRAINED:
+            raise ValueError(
+                f"Expected no prior with covariance={self.covariance!r}, which has no conjugate one, got "
+                f"{self.prior!r}. Use MixtureSpec.maximum_likelihood, or one of {sorted(FAMILIES)}."
             )
         kinds = (NormalInverseWishart, IndependentNormalWishart)
         if self.prior is not None and not isinstance(self.prior, kinds):

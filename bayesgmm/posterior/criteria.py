@@ -63,7 +63,7 @@ def information_criteria(fit: Fit, X: Any = None, sample_weight: Any = None) -> 
         sample_weight: how many rows each row of X counts as, (N,).
 
     Returns:
-        The criteria, on scikit-learn's scale.
+        The criteria, on scikit-learn's scale; the BIC and ICL that mclust prints are minus these.
 
     Raises:
         ValueError: a fit that is not a point, or other columns.

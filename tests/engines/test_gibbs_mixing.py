@@ -29,8 +29,11 @@ def test_chains_agree_on_the_number_of_clusters(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", bg.datasets.names())
-def test_the_default_fit_passes_its_checks(name):
+def test_the_default_run_passes_its_checks(name):
     x = bg.datasets.load(name).frame.select_dtypes("number")
     fit = bg.fit(x, engine=bg.Gibbs(progress=False))
     table = bg.diagnose(fit)
-    assert table["passed"].all(), table[~table["passed"]]
+    # Checks of the model (a posterior that leans on its prior, a row it does not expect) may ask
+    # for care on real data however well the chains ran.
+    run = table[table["about"] == "run"]
+    assert run["passed"].all(), run[~run["passed"]].to_string()

@@ -146,8 +146,14 @@ class Family(Protocol):
     def is_singular(self, mixture: Mixture) -> Array:
         """Say which covariances are singular to rounding, (..., K)."""
 
-    def maximise(self, statistics: Statistics, ridge: ArrayLike) -> Any:
-        """Return the covariance of the M-step, ``ridge`` added to its diagonal."""
+    def maximise(self, statistics: Statistics, ridge: ArrayLike, last: Any = None) -> Any:
+        """Return the covariance of the M-step, ``ridge`` added to each component's diagonal.
+
+        Args:
+            statistics: weighted moments, (..., K, ...).
+            ridge: in units of a covariance.
+            last: the covariance they were computed at, if any: where a search goes on.
+        """
 
     def scale_by(self, covariance: Any, factor: Any) -> Any:
         """Return the covariance of the data multiplied by ``factor``."""

@@ -25,6 +25,7 @@ from .base import (
     moved_scatter,
     posterior_mean_update,
 )
+from .structures import AlongColumns, NothingShared, Structure
 
 
 class DiagonalPrior(NamedTuple):
@@ -132,20 +133,24 @@ def inverse_gamma_entropy(degrees_of_freedom: Array, scale: Array) -> Array:
     return half + jnp.log(scale / 2) + gammaln(half) - (half + 1) * digamma(half)
 
 
+VVI = AlongColumns(NothingShared())
+
+
 @dataclass(frozen=True)
 class DiagonalFamily:
-    """One variance per component and column."""
+    """One variance per component and column; a structure may tie them."""
 
     name: str = "diag"
     record: type = Diagonal
+    structure: Structure = VVI
 
     def n_features(self, n_columns: int) -> int:
         """Return 1 + 2 D."""
         return 1 + 2 * n_columns
 
     def n_covariance_parameters(self, n_components: int, n_columns: int) -> int:
-        """Return K D."""
-        return n_components * n_columns
+        """Return K D, or what the structure leaves free."""
+        return self.structure.n_covariance_parameters(n_components, n_columns)
 
     def features(self, columns: Array) -> Array:
         """Return (1, x, x^2), (F, n)."""
@@ -205,10 +210,9 @@ class DiagonalFamily:
         """Compare the scales with rounding, (..., K)."""
         return ~(mixture.covariance.scales > SMALLEST_SCALE).all(-1)
 
-    def maximise(self, statistics: Statistics, ridge: ArrayLike) -> Diagonal:
-        """Return sqrt(scatter / count + ridge)."""
-        safe = statistics.counts + 10 * jnp.finfo(statistics.counts.dtype).eps
-        return Diagonal(jnp.sqrt(statistics.scatter / safe[..., None] + ridge))
+    def maximise(self, statistics: Statistics, ridge: ArrayLike, last: Any = None) -> Diagonal:
+        """Return sqrt(scatter / count + ridge), or the best under the structure."""
+        return self.structure.maximise(statistics, ridge, last)
 
     def scale_by(self, covariance: Diagonal, factor: Any) -> Diagonal:
         """Multiply the scales."""

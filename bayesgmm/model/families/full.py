@@ -25,6 +25,7 @@ from .base import (
     moved_scatter,
     posterior_mean_update,
 )
+from .structures import Structure, Unconstrained
 
 
 class FullPrior(NamedTuple):
@@ -130,20 +131,24 @@ def log_normal(residual: Array, half_log_det: Array, precision: Array) -> Array:
     return constant - precision / 2 * (residual**2).sum(-1)
 
 
+VVV = Unconstrained()
+
+
 @dataclass(frozen=True)
 class FullFamily:
-    """One free covariance matrix per component."""
+    """One covariance matrix per component, free unless a structure ties them."""
 
     name: str = "full"
     record: type = Full
+    structure: Structure = VVV
 
     def n_features(self, n_columns: int) -> int:
         """Return 1 + D + D(D+1)/2."""
         return (n_columns + 1) * (n_columns + 2) // 2
 
     def n_covariance_parameters(self, n_components: int, n_columns: int) -> int:
-        """Return K D(D+1)/2."""
-        return n_components * n_columns * (n_columns + 1) // 2
+        """Return K D(D+1)/2, or what the structure leaves free."""
+        return self.structure.n_covariance_parameters(n_components, n_columns)
 
     def features(self, columns: Array) -> Array:
         """Return (1, x, upper triangle of x x^T), (F, n)."""
@@ -205,13 +210,9 @@ class FullFamily:
         """Compare the pivots with the variances, (..., K)."""
         return singular_factor(mixture.covariance.chol)
 
-    def maximise(self, statistics: Statistics, ridge: ArrayLike) -> Full:
-        """Return the Cholesky factors of scatter / count + ridge I."""
-        safe = statistics.counts + 10 * jnp.finfo(statistics.counts.dtype).eps
-        identity = jnp.eye(statistics.means.shape[-1], dtype=safe.dtype)
-        return Full(
-            jnp.linalg.cholesky(statistics.scatter / safe[..., None, None] + ridge * identity)
-        )
+    def maximise(self, statistics: Statistics, ridge: ArrayLike, last: Any = None) -> Full:
+        """Return the factors of scatter / count + ridge I, or of the best under the structure."""
+        return self.structure.maximise(statistics, ridge, last)
 
     def scale_by(self, covariance: Full, factor: Any) -> Full:
         """Multiply the factors."""

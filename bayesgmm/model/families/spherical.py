@@ -26,6 +26,7 @@ from .base import (
     posterior_mean_update,
 )
 from .diagonal import inverse_gamma_entropy, log_inverse_gamma
+from .structures import NothingShared, Spheres, Structure
 
 
 class SphericalPrior(NamedTuple):
@@ -118,21 +119,24 @@ class SphericalPrior(NamedTuple):
         return (means - self.mean) * factor[..., None]
 
 
+VII = Spheres(NothingShared())
+
+
 @dataclass(frozen=True)
 class SphericalFamily:
-    """One variance per component, the same in every direction."""
+    """One variance per component, the same in every direction; a structure may tie them."""
 
     name: str = "spherical"
     record: type = Spherical
+    structure: Structure = VII
 
     def n_features(self, n_columns: int) -> int:
         """Return 2 + D."""
         return 2 + n_columns
 
     def n_covariance_parameters(self, n_components: int, n_columns: int) -> int:
-        """Return K."""
-        del n_columns
-        return n_components
+        """Return K, or what the structure leaves free."""
+        return self.structure.n_covariance_parameters(n_components, n_columns)
 
     def features(self, columns: Array) -> Array:
         """Return (1, x, |x|^2), (F, n)."""
@@ -195,11 +199,9 @@ class SphericalFamily:
         """Compare the scales with rounding, (..., K)."""
         return ~(mixture.covariance.scales > SMALLEST_SCALE)
 
-    def maximise(self, statistics: Statistics, ridge: ArrayLike) -> Spherical:
-        """Return sqrt(scatter / (count D) + ridge)."""
-        safe = statistics.counts + 10 * jnp.finfo(statistics.counts.dtype).eps
-        variance = statistics.scatter / (safe * statistics.means.shape[-1])
-        return Spherical(jnp.sqrt(variance + ridge))
+    def maximise(self, statistics: Statistics, ridge: ArrayLike, last: Any = None) -> Spherical:
+        """Return sqrt(scatter / (count D) + ridge), or the best under the structure."""
+        return self.structure.maximise(statistics, ridge, last)
 
     def scale_by(self, covariance: Spherical, factor: Any) -> Spherical:
         """Multiply the scales."""

@@ -208,8 +208,9 @@ class TiedFamily:
         """Compare the pivots with the variances, (..., 1)."""
         return singular_factor(mixture.covariance.chol)[..., None]
 
-    def maximise(self, statistics: Statistics, ridge: ArrayLike) -> Tied:
+    def maximise(self, statistics: Statistics, ridge: ArrayLike, last: Any = None) -> Tied:
         """Return the Cholesky factor of pooled scatter / N + ridge I."""
+        del last
         pooled = statistics.scatter.sum(-3) / statistics.counts.sum(-1)[..., None, None]
         identity = jnp.eye(statistics.means.shape[-1], dtype=pooled.dtype)
         return Tied(jnp.linalg.cholesky(pooled + ridge * identity))
