@@ -291,9 +291,9 @@ def test_nuts_has_the_same_posterior(covariance, settings):
     prior = bg.NormalInverseWishart(mean_precision=0.01, scale=20.0)
     spec = bg.MixtureSpec(covariance=covariance, prior=prior, **settings)
     ours = sample(x, spec, bg.Gibbs(n_warmup=500, n_draws=5000, thin=1, progress=False))
-    # A random concentration makes the weights' density a funnel, which longer steps do not enter.
-    target = 0.99 if settings.get("weights") == bg.SparseDirichlet() else 0.8
-    nuts = bg.NUTS(n_chains=4, n_warmup=1000, n_draws=3000, target_accept=target, progress=False)
+    # Nearly empty components make the density a funnel, which longer steps do not enter: at 0.8
+    # some chains see too little of it, and their own standard errors do not tell.
+    nuts = bg.NUTS(n_chains=4, n_warmup=1000, n_draws=3000, target_accept=0.99, progress=False)
     assert_same_posterior(functionals(ours), functionals(bg.fit(x, spec, engine=nuts, seed=4)))
 
 
