@@ -11,13 +11,17 @@ from scipy.optimize import linear_sum_assignment
 
 from ..data.dataset import Dataset
 from ..model.families.base import Family
-from ..model.mixture import Diagonal, Mixture, Spherical
+from ..model.mixture import Mixture
 from ..model.resolved import Model
-from ..numerics.rows import Rows, chunk_rows, chunk_table, chunk_vector
+from ..numerics.rows import Rows, chunk_patterns, chunk_rows, chunk_table, chunk_vector
+from .annealing import BETAS, annealed
 from .climb import Objective, mixture_from_labels, mixture_from_responsibilities
+from .filling import regressed
+from .given import check_responsibilities, covariance_from_precisions, given_mixture
+from .hierarchical import MOST_ROWS, Dendrogram, dendrogram
 
 MOST_FILLINGS = 20
-NAMES = ("kmeans", "k-means++", "random", "random_from_data")
+NAMES = ("kmeans", "k-means++", "random", "random_from_data", "hierarchical", "annealed")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,13 @@ class Points(NamedTuple):
     weights: np.ndarray | None = None
     labels: np.ndarray | None = None
     missing: np.ndarray | None = None
+
+    def only(self, rows: np.ndarray) -> "Points":
+        """Return some of the rows, by their indices."""
+        fields = ("weights", "labels", "missing")
+        present = {name: getattr(self, name) for name in fields}
+        some = {name: None if one is None else one[rows] for name, one in present.items()}
+        return Points(self.scaled[rows], **some)
 
 
 def points_of(data: Dataset) -> Points:
@@ -116,13 +127,18 @@ def _named(
     rows: Rows,
 ) -> Mixture:
     n_components = model.n_components
+    if name == "annealed":
+        seeded = _named("nearest", random, model, objective, points, rows)
+        return cooled(seeded, model, objective, points, rows)
     if points.labels is not None:
-        table = clamped_table(points, start_table(name, random, n_components, points))
+        table = clamped_table(points, start_table(name, random, model, points))
         return _from_table(table, model, objective, rows)
+    if name == "hierarchical":
+        return cut_start(tree_of(points, model.family, random), model, objective, points, rows)
     if name == "random":
         return _from_table(random_table(random, points, n_components), model, objective, rows)
-    if name == "kmeans":
-        labels = kmeans_labels(points, n_components, random)
+    if name in PARTITIONS:
+        labels = PARTITIONS[name](points, n_components, random)
         rows = rows if points.missing is None else filled_rows(points, labels, rows)
         return mixture_of_labels(model.family, objective, labels, rows, n_components)
     chosen = chosen_rows(name, random, n_components, points)
@@ -148,16 +164,50 @@ def chosen_rows(
 
 
 def start_table(
-    name: str, random: np.random.RandomState, n_components: int, points: Points
+    name: str, random: np.random.RandomState, model: Model, points: Points
 ) -> np.ndarray:
     """Return starting responsibilities, rows of zeros where a row is left out, (N, K)."""
+    n_components = model.n_components
     if name == "random":
         return random_table(random, points, n_components)
-    if name == "kmeans":
-        return np.eye(n_components)[kmeans_labels(points, n_components, random)]
+    if name in PARTITIONS:
+        return np.eye(n_components)[PARTITIONS[name](points, n_components, random)]
     table = np.zeros((len(points.scaled), n_components))
-    table[chosen_rows(name, random, n_components, points), np.arange(n_components)] = 1
+    if name == "hierarchical":
+        grown = tree_of(points, model.family, random)
+        table[grown.rows, grown.tree.labels(n_components)] = 1
+    else:
+        table[chosen_rows(name, random, n_components, points), np.arange(n_components)] = 1
     return table
+
+
+def is_settled(start: Any, points: Points) -> bool:
+    """Say whether a named start takes no random number, so that all restarts are one."""
+    name = start.name if isinstance(start, PartialStart) else start
+    is_tree = isinstance(name, str) and name == "hierarchical"
+    return is_tree and len(points.scaled) <= MOST_ROWS
+
+
+def tree_of(points: Points, family: Family, random: np.random.RandomState) -> Dendrogram:
+    """Grow the tree that suits a covariance structure: Ward's where one covariance serves all."""
+    n_columns = points.scaled.shape[1]
+    counts = (family.n_covariance_parameters(k, n_columns) for k in (1, 2))
+    is_common = len(set(counts)) == 1
+    values = points.scaled
+    if points.missing is not None:
+        values = regressed(values, points.missing, points.weights)
+    return dendrogram(values, points.weights, random, common_covariance=is_common)
+
+
+def cut_start(
+    grown: Dendrogram, model: Model, objective: Objective, points: Points, rows: Rows
+) -> Mixture:
+    """Return the M-step from the K clusters of a tree; rows that it leaves out have no say."""
+    labels = grown.tree.labels(model.n_components)
+    some = points.only(grown.rows)
+    values = some.scaled if some.missing is None else filled_by_cluster(some, labels)[0]
+    cut = chunk_rows(values, min(rows.values.shape[-1], len(values)), some.weights)
+    return mixture_of_labels(model.family, objective, labels, cut, model.n_components)
 
 
 def clamped_table(points: Points, table: np.ndarray) -> np.ndarray:
@@ -228,6 +278,30 @@ def kmeans_plusplus_rows(
     ]
 
 
+def nearest_labels(points: Points, n_components: int, random: np.random.RandomState) -> np.ndarray:
+    """Return for each row the nearest of the rows that k-means++ seeding picks, (N,)."""
+    from sklearn.metrics import pairwise_distances_argmin
+
+    seeds = kmeans_plusplus_rows(points, n_components, random)
+    return pairwise_distances_argmin(points.scaled, points.scaled[seeds])
+
+
+# Starts that are partitions of the rows.
+PARTITIONS = {"kmeans": kmeans_labels, "nearest": nearest_labels}
+
+
+def cooled(
+    mixture: Mixture, model: Model, objective: Objective, points: Points, rows: Rows
+) -> Mixture:
+    """Return a starting mixture after tempered updates."""
+    if points.missing is not None:
+        cells = np.where(points.missing, np.nan, points.scaled)
+        rows = chunk_patterns(cells, rows.values.shape[-1], points.weights, points.labels)
+    one = jax.tree.map(lambda leaf: leaf[None], mixture)
+    end = annealed(model.family, objective, one, rows, BETAS)
+    return jax.tree.map(lambda leaf: leaf[0], end)
+
+
 def mixture_of_labels(
     family: Family, objective: Objective, labels: np.ndarray, rows: Rows, n_components: int
 ) -> Mixture:
@@ -263,72 +337,3 @@ def _partial(
         covariance = covariance_from_precisions(model.family, np.asarray(start.precisions, float))
         base = base._replace(covariance=model.family.scale_by(covariance, 1 / float(affine.scale)))
     return base
-
-
-def covariance_from_precisions(family: Family, precisions: np.ndarray) -> Any:
-    """Return the covariance record of precisions in scikit-learn's shapes."""
-    if family.record in (Diagonal, Spherical):
-        return family.record(jnp.asarray(precisions) ** -0.5)
-    return family.from_matrices(np.linalg.inv(precisions))
-
-
-def given_mixture(mixture: Mixture, model: Model) -> Mixture:
-    """Return a user's mixture in engine units, its shapes checked."""
-    expected = (model.n_components, model.n_columns)
-    if np.shape(mixture.means) != expected or np.shape(mixture.log_weights) != expected[:1]:
-        raise ValueError(
-            f"Expected a starting mixture with means {expected} and log_weights {expected[:1]}, got "
-            f"{np.shape(mixture.means)} and {np.shape(mixture.log_weights)}. Match n_components and columns."
-        )
-    if not isinstance(mixture.covariance, model.family.record):
-        raise ValueError(
-            f"Expected a starting covariance of type {model.family.record.__name__} for covariance="
-            f"{model.family.name!r}, got {type(mixture.covariance).__name__}. Convert it first."
-        )
-    check_parameters(mixture, model)
-    covariance = model.family.scale_by(mixture.covariance, 1 / float(model.affine.scale))
-    return Mixture(
-        jnp.asarray(mixture.log_weights, float),
-        jnp.asarray(model.affine.forward(np.asarray(mixture.means, float)), float),
-        type(covariance)(*(jnp.asarray(leaf, float) for leaf in covariance)),
-    )
-
-
-def check_parameters(mixture: Mixture, model: Model) -> None:
-    """Raise unless covariances have their shape, numbers are finite and weights sum to one."""
-    sums = jax.ShapeDtypeStruct(
-        (model.n_components, model.family.n_features(model.n_columns)), jnp.float32
-    )
-    expected = jax.eval_shape(
-        lambda sums: model.family.maximise(model.family.statistics(sums, model.n_columns), 0.0),
-        sums,
-    )
-    for leaf, like in zip(mixture.covariance, expected, strict=True):
-        if np.shape(leaf) != like.shape:
-            raise ValueError(
-                f"Expected a starting covariance of shape {like.shape}, got {np.shape(leaf)}. "
-                "Match n_components and columns."
-            )
-    total = np.exp(np.asarray(mixture.log_weights)).sum()
-    finite = all(np.isfinite(leaf).all() for leaf in (mixture.means, *mixture.covariance))
-    if not (finite and abs(total - 1) < 1e-4):
-        raise ValueError(
-            "Expected a starting mixture of finite numbers whose weights sum to one, got weights that "
-            f"sum to {total:g} and {'finite' if finite else 'infinite or missing'} parameters. "
-            "Check where the mixture comes from."
-        )
-
-
-def check_responsibilities(table: np.ndarray, n_rows: int, n_components: int) -> np.ndarray:
-    """Return starting responsibilities if they are a distribution for each row."""
-    if table.shape != (n_rows, n_components):
-        raise ValueError(
-            f"Expected starting responsibilities of shape {(n_rows, n_components)}, got {table.shape}. "
-            "Give one row per row of data and one column per component."
-        )
-    if not (np.isfinite(table).all() and (table >= 0).all() and np.allclose(table.sum(1), 1)):
-        raise ValueError(
-            "Expected starting responsibilities that are >= 0 and sum to 1 in each row, got others. "
-            "Divide each row by its sum."
-        )
-    return table

@@ -30,6 +30,8 @@ STARTS = {
     "k-means++": "k-means++",
     "random": "random",
     "random_from_data": "random_from_data",
+    "hierarchical": "hierarchical",
+    "annealed": "annealed",
     "responsibilities": RESPONSIBILITIES,
     "lists": RESPONSIBILITIES.tolist(),
     "mixture": tb.mixture_of(full, problem_of(full, "ml").start),
