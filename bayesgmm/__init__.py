@@ -22,6 +22,7 @@ _HOME = {
     "Imputation": "posterior.impute",
     "IndependentNormalWishart": "model.priors",
     "Membership": "posterior.membership",
+    "MergedComponents": "posterior.merging",
     "Mixture": "model.mixture",
     "MixtureSpec": "model.spec",
     "MixtureOfFiniteMixtures": "model.weights",
@@ -32,6 +33,8 @@ _HOME = {
     "Outcome": "result",
     "Partition": "posterior.partition",
     "Predictive": "posterior.predictive",
+    "Selection": "selection.selection",
+    "SelectionWarning": "selection.select",
     "Status": "result",
     "Relabelled": "posterior.relabel",
     "SparseDirichlet": "model.weights",
@@ -53,6 +56,7 @@ _HOME = {
     "loo": "posterior.loo",
     "marginal": "posterior.condition",
     "membership": "posterior.membership",
+    "merge_components": "posterior.merging",
     "numpyro_model": "engines.numpyro_model",
     "partition": "posterior.partition",
     "plots": "plots",
@@ -66,6 +70,7 @@ _HOME = {
     "resolve": "model.resolved",
     "sample_prior": "diagnostics.prior",
     "save": "store",
+    "select": "selection.select",
     "summary": "diagnostics.summary",
     "to_datatree": "diagnostics.datatree",
     "vi_lower_bound": "posterior.partition",
@@ -134,6 +139,7 @@ if TYPE_CHECKING:
     from .posterior.impute import Imputation, impute
     from .posterior.loo import loo
     from .posterior.membership import Membership, membership
+    from .posterior.merging import MergedComponents, merge_components
     from .posterior.partition import (
         Partition,
         co_clustering,
@@ -145,4 +151,6 @@ if TYPE_CHECKING:
     from .posterior.relabel import NotIdentifiedError, Relabelled, relabel
     from .posterior.waic import waic
     from .result import Fit, Outcome, Status
+    from .selection.select import SelectionWarning, select
+    from .selection.selection import Selection
     from .store import load, save

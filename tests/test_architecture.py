@@ -21,6 +21,7 @@ FLOORS = (
     ("store", "plots"),
     ("api",),
     ("estimators",),
+    ("selection",),
     ("report",),
     ("cli",),
 )

@@ -17,6 +17,7 @@ from jax.typing import ArrayLike
 from ..model.components import Components
 from ..model.families.base import Family
 from ..model.kernel import assigned_statistics, expectation
+from ..model.lanes import Lanes
 from ..model.mixture import Mixture, Statistics
 from ..model.weights import Dirichlet, log_normalised, log_weights_density
 from ..numerics.rows import Rows
@@ -45,18 +46,19 @@ class Climb(NamedTuple):
         mixture: current parameters, (B, ...).
         log_likelihood: of the parameters before the last update; at the end, of the current ones, (B,).
         log_prior: likewise, (B,).
-        turn: turns taken, ().
         n_iter: updates made, (B,).
         phase: active, finishing (one evaluation due) or finished, (B,).
         converged: whether the tolerance was met, (B,).
         collapsed: component that turned singular, or -1, (B,).
-        history: log-likelihood after each number of updates, (max_iter + 1, B); NaN where unused.
+        history: log-likelihood after each number of updates, (B, max_iter + 1); NaN where unused.
+
+    Restarts may have different numbers of components, padded to the largest with ``Lanes``: a
+    component that is not there has log weight -inf, and no meaning.
     """
 
     mixture: Mixture
     log_likelihood: Array
     log_prior: Array
-    turn: Array
     n_iter: Array
     phase: Array
     converged: Array
@@ -69,38 +71,44 @@ def begin(family: Family, mixture: Mixture, max_iter: int) -> Climb:
     """Return the state before the first turn; restarts that start singular are finished already."""
     first = ACTIVE if max_iter > 0 else FINISHING
     n_restarts = mixture.log_weights.shape[0]
-    singular = family.is_singular(mixture)
+    singular = family.is_singular(mixture) & (mixture.log_weights != -jnp.inf)
     failed = singular.any(-1)
     unknown = jnp.full(n_restarts, -jnp.inf, mixture.means.dtype)
     return Climb(
         mixture=mixture,
         log_likelihood=unknown,
         log_prior=jnp.zeros_like(unknown),
-        turn=jnp.zeros((), jnp.int32),
         n_iter=jnp.zeros(n_restarts, jnp.int32),
         phase=jnp.where(failed, FINISHED, first).astype(jnp.int32),
         converged=jnp.zeros(n_restarts, bool),
         collapsed=jnp.where(failed, singular.argmax(-1), -1).astype(jnp.int32),
-        history=jnp.full((max_iter + 1, n_restarts), jnp.nan, mixture.means.dtype),
+        history=jnp.full((n_restarts, max_iter + 1), jnp.nan, mixture.means.dtype),
     )
 
 
 @partial(jax.jit, static_argnums=0)
 def climb(
-    family: Family, objective: Objective, state: Climb, rows: Rows, tol: ArrayLike, until: ArrayLike
+    family: Family,
+    objective: Objective,
+    state: Climb,
+    rows: Rows,
+    tol: ArrayLike,
+    n_turns: ArrayLike,
+    lanes: Lanes | None = None,
 ) -> Climb:
-    """Take turns until every restart has finished or ``until`` turns are taken."""
-    max_iter = state.history.shape[0] - 1
+    """Take turns until every restart has finished or ``n_turns`` are taken."""
+    max_iter = state.history.shape[1] - 1
     n_rows = rows.weights.sum()
 
-    def unfinished(state: Climb) -> Array:
-        return (state.phase < FINISHED).any() & (state.turn < until)
+    def unfinished(taken: tuple[Climb, Array]) -> Array:
+        return (taken[0].phase < FINISHED).any() & (taken[1] < n_turns)
 
     def turn(state: Climb) -> Climb:
-        total, statistics = expectation(family, state.mixture, rows)
+        total, statistics = expectation(family, state.mixture, rows, lanes)
         log_prior = log_prior_density(objective, state.mixture)
-        proposed = maximisation(family, objective, statistics, state.mixture)
+        proposed = maximisation(family, objective, statistics, state.mixture, lanes)
         singular = family.is_singular(proposed) | ~jnp.isfinite(proposed.means).all(-1)
+        singular &= proposed.log_weights != -jnp.inf
         active = state.phase == ACTIVE
         failed = active & (singular.any(-1) | ~jnp.isfinite(total))
         gain = (total + log_prior - state.log_likelihood - state.log_prior) / n_rows
@@ -114,35 +122,45 @@ def climb(
             state.phase == FINISHING, FINISHED, jnp.where(ends, FINISHING, state.phase)
         )
         running = state.phase < FINISHED
+        now = (jnp.arange(len(state.n_iter)), state.n_iter)
         return Climb(
             mixture=choose(moved, proposed, state.mixture),
             log_likelihood=jnp.where(running, total, state.log_likelihood),
             log_prior=jnp.where(running, log_prior, state.log_prior),
-            turn=state.turn + 1,
             n_iter=n_iter,
             phase=phase,
             converged=state.converged | met,
             collapsed=jnp.where(failed, singular.argmax(-1), state.collapsed).astype(jnp.int32),
-            history=state.history.at[state.turn].set(
-                jnp.where(running, total, state.history[state.turn])
-            ),
+            history=state.history.at[now].set(jnp.where(running, total, state.history[now])),
         )
 
-    return jax.lax.while_loop(unfinished, turn, state)
+    def next_turn(taken: tuple[Climb, Array]) -> tuple[Climb, Array]:
+        return turn(taken[0]), taken[1] + 1
+
+    return jax.lax.while_loop(unfinished, next_turn, (state, jnp.int32(0)))[0]
 
 
 def evaluate(
-    family: Family, objective: Objective, state: Climb, rows: Rows, tol: ArrayLike
+    family: Family,
+    objective: Objective,
+    state: Climb,
+    rows: Rows,
+    tol: ArrayLike,
+    lanes: Lanes | None = None,
 ) -> Climb:
     """Bring the objective of a run that was cut short up to its current parameters."""
     cut = state.phase == ACTIVE
     finishing = state._replace(phase=jnp.where(cut, FINISHING, state.phase))
-    end = climb(family, objective, finishing, rows, tol, state.turn + 1)
+    end = climb(family, objective, finishing, rows, tol, 1, lanes)
     return end._replace(phase=jnp.where(cut, ACTIVE, end.phase))
 
 
 def maximisation(
-    family: Family, objective: Objective, statistics: Statistics, last: Mixture | None = None
+    family: Family,
+    objective: Objective,
+    statistics: Statistics,
+    last: Mixture | None = None,
+    lanes: Lanes | None = None,
 ) -> Mixture:
     """Run the M-step: parameters that maximise the expected objective.
 
@@ -151,10 +169,14 @@ def maximisation(
         objective: what is maximised.
         statistics: weighted moments, (B, K, ...); (K, ...) without ``last``.
         last: the parameters they were computed at, (B, K, ...), if any.
+        lanes: how many of the K components each has; all by default.
     """
     # The tiny floor is scikit-learn's: an empty component keeps a finite logarithm.
     counts = statistics.counts + 10 * jnp.finfo(statistics.counts.dtype).eps
-    log_weights = log_normalised(counts + objective.concentration - 1)
+    masses = counts + objective.concentration - 1
+    if lanes is not None:
+        masses = jnp.where(lanes.present(masses.shape[-1]), masses, 0.0)
+    log_weights = log_normalised(masses)
     components = objective.components
     if components is None:
         before = None if last is None else last.covariance

@@ -21,7 +21,7 @@ from .aitken import remaining_gain
 from .climb import FINISHED, Climb, Objective, begin, climb, evaluate
 from .driver import drive
 from .restarts import agreement
-from .starts import check_start, points_of, seed_of, starting_mixture
+from .starts import check_start, is_settled, points_of, seed_of, starting_mixture
 
 # Ten on the scale of BIC is very strong evidence (Kass & Raftery 1995, JASA 90, 773-795).
 DECISIVE = 5.0
@@ -50,8 +50,10 @@ class EM:
 
     Attributes:
         n_init: number of restarts, run side by side; the best is kept.
-        start: "kmeans", "k-means++", "random", "random_from_data", responsibilities (N, K), or a
-            Mixture in the data's units.
+        start: "kmeans", "k-means++", "random", "random_from_data", "hierarchical" (the clusters of
+            an agglomerative tree, every restart the same up to 5,000 rows, beyond from a random
+            5,000), "annealed" (tempered updates from k-means++ seeds), responsibilities (N, K),
+            or a Mixture in the data's units.
         max_iter: most updates per restart; 0 evaluates the start.
         tol: a restart ends when the mean log-likelihood per row changes by less.
         reg_covar: added to the diagonal of covariances, in squared units of the data; not used
@@ -128,10 +130,12 @@ class EM:
         points = points_of(data)
         if data.has_missing:
             rows = chunk_rows(points.scaled, rows.values.shape[-1], data.weights)
+        n_made = 1 if is_settled(self.start, points) else self.n_init
         made = [
             starting_mixture(self.start, random, model, objective, points, rows)
-            for _ in range(self.n_init)
+            for _ in range(n_made)
         ]
+        made *= self.n_init // n_made
         return jax.tree.map(lambda *leaves: np.stack(leaves), *made)
 
     def climb(
@@ -140,9 +144,10 @@ class EM:
         """Run the compiled loop in slices; return the last state and whether it was interrupted."""
 
         def advance(state: Climb, n_turns: int) -> tuple[Climb, None, int]:
-            until = np.int32(int(state.turn) + n_turns)
-            new = climb(model.family, objective, state, rows, np.float64(self.tol), until)
-            return new, None, int(new.turn) - int(state.turn)
+            asked = np.int32(n_turns)
+            new = climb(model.family, objective, state, rows, np.float64(self.tol), asked)
+            is_left = bool((new.phase < FINISHED).any())
+            return new, None, n_turns if is_left else n_turns - 1
 
         run = drive(
             advance,
@@ -256,7 +261,7 @@ def build_fit(
     """Describe the run and its best restart."""
     to_data_units = data.total_cells * np.log(model.affine.scale)
     status = status_of(engine, end, best, interrupted)
-    climbed = end.history[: int(end.n_iter[best]) + 1, best] - to_data_units
+    climbed = end.history[best, : int(end.n_iter[best]) + 1] - to_data_units
     left = {}
     if model.spec.is_maximum_likelihood and len(climbed) > 2:
         left = {"remaining_gain": np.asarray(remaining_gain(np.asarray(climbed)))}

@@ -32,11 +32,12 @@ from ..data.marks import check_weights
 from ..data.table import read_table
 from ..diagnostics.restarts import restarts
 from ..engines.em import EM
+from ..engines.starts import NAMES
 from ..model.families import BY_NAME
 from ..model.spec import MixtureSpec
 from ..posterior.criteria import InformationCriteria, information_criteria
 from ..posterior.density import draw_rows, log_density, log_responsibilities
-from ..result import Outcome
+from ..result import Fit, Outcome
 from .covariances import covariances, precisions, precisions_cholesky
 from .given_start import given_start
 from .random_state import seed_of
@@ -58,7 +59,8 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         reg_covar: added to the diagonal of covariances, in squared units of the data.
         max_iter: most updates; 0 returns the start.
         n_init: number of restarts; the best is kept.
-        init_params: "kmeans", "k-means++", "random" or "random_from_data".
+        init_params: "kmeans", "k-means++", "random" or "random_from_data" as in scikit-learn;
+            "hierarchical" or "annealed" (see ``EM``).
         weights_init: starting weights (K,), in place of those ``init_params`` gives.
         means_init: starting means (K, D), likewise.
         precisions_init: starting inverse covariances, likewise: (K, D, D) for "full", (D, D) for
@@ -93,7 +95,7 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         "reg_covar": [Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
-        "init_params": [StrOptions({"kmeans", "random", "random_from_data", "k-means++"})],
+        "init_params": [StrOptions(set(NAMES))],
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
         "precisions_init": ["array-like", None],
@@ -322,6 +324,16 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
             return read_table(X, missing=True)[0]
         values, _ = read_table(X, missing=True)
         return validate_data(self, values, reset=False, skip_check_array=True)
+
+
+def estimator_of(fit: Fit, **settings: Any) -> GaussianMixture:
+    """Return the estimator of a point fit, with the parameters that gave it."""
+    model = GaussianMixture(fit.model.n_components, **settings)
+    model.fit_ = fit
+    model.n_features_in_ = fit.data.n_columns
+    if fit.data.named:
+        model.feature_names_in_ = np.array(fit.data.names, dtype=object)
+    return model
 
 
 def partly_known(y: Any) -> np.ndarray | None:

@@ -10,7 +10,8 @@ Two forms of the same pass:
   component is so tight for its distance from the centre that the product form would lose more
   than half of the digits (``Family.tightness`` above 1 / sqrt(eps)).
 
-Mixtures carry one leading axis B here (restarts, chains); it widens the products.
+Mixtures carry one leading axis B here (restarts, chains); it widens the products. Mixtures of
+different K come with ``Lanes``, which lay their components out on one axis.
 """
 
 from collections.abc import Callable
@@ -24,7 +25,8 @@ from jax.custom_derivatives import SymbolicZero
 
 from ..numerics.rows import Rows
 from .families.base import Family, log_constant
-from .missing import observed_pass
+from .lanes import Lanes, apart, side_by_side
+from .missing import FULL, observed_pass, visible
 from .mixture import Mixture, Statistics
 from .responsibilities import clamped, normalise
 
@@ -41,25 +43,48 @@ class Pass(NamedTuple):
     statistics: Statistics
 
 
-def expectation(family: Family, mixture: Mixture, rows: Rows) -> Pass:
-    """Run the E-step: log-likelihood and expected statistics of B mixtures."""
+def expectation(family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | None = None) -> Pass:
+    """Run the E-step: log-likelihood and expected statistics of B mixtures.
+
+    Args:
+        family: the covariance family.
+        mixture: (B, K, ...).
+        rows: the rows.
+        lanes: how many of the K components each mixture has; all by default.
+    """
+    if lanes is None:
+        return one_pass(family, mixture, rows)
+    n_lanes, n_components = mixture.log_weights.shape
+    family, flat = side_by_side(family, mixture, lanes)
+    total, statistics = one_pass(family, flat, rows, lanes)
+    return Pass(total[:n_lanes], apart(statistics, lanes, n_components))
+
+
+def one_pass(family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | None = None) -> Pass:
+    """Run the pass in the form that the rows and the components ask for."""
     if rows.observed is not None:
-        return Pass(*observed_pass(family, mixture, rows))
+        return Pass(*observed_pass(family, mixture, rows, lanes))
     limit = jnp.finfo(rows.values.dtype).eps ** -0.5
     tight = jnp.any(family.tightness(mixture) * jnp.isfinite(mixture.log_weights) > limit)
-    return jax.lax.cond(
-        tight, partial(residual_pass, family), partial(product_pass, family), mixture, rows
-    )
+    forms = (partial(form, family, lanes=lanes) for form in (residual_pass, product_pass))
+    return jax.lax.cond(tight, *forms, mixture, rows)
 
 
-def product_pass(family: Family, mixture: Mixture, rows: Rows) -> Pass:
+def product_pass(family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | None = None) -> Pass:
     """Run the pass as two products with the natural parameters."""
     n_columns = mixture.means.shape[-1]
-    total, sums = sum_features(family, family.natural(mixture), rows)
+    total, sums = sum_features(family, family.natural(mixture), rows, lanes)
     return Pass(total, family.statistics(sums, n_columns))
 
 
-def sum_features(family: Family, natural: Array, rows: Rows) -> tuple[Array, Array]:
+def n_sums(n_mixtures: int, lanes: Lanes | None) -> int:
+    """Return how many log densities ``normalise`` gives."""
+    return n_mixtures if lanes is None else len(lanes.sizes) + 1
+
+
+def sum_features(
+    family: Family, natural: Array, rows: Rows, lanes: Lanes | None = None
+) -> tuple[Array, Array]:
     """Return the log-likelihood (B,) and the weighted feature sums (B, K, F) of natural (B, K, F)."""
     shape = natural.shape
     flat = natural.reshape(-1, shape[-1])
@@ -67,46 +92,50 @@ def sum_features(family: Family, natural: Array, rows: Rows) -> tuple[Array, Arr
     def chunk(carry: tuple[Array, Array], rows: Rows) -> tuple[tuple[Array, Array], None]:
         total, sums = carry
         features = family.features(rows.values)
-        log_joint = clamped((flat @ features).reshape(*shape[:2], -1), rows.labels)
-        log_density, responsibilities = normalise(log_joint, rows.weights)
+        log_joint = clamped((flat @ features).reshape(*shape[:2], -1), rows.labels, lanes)
+        log_density, responsibilities = normalise(log_joint, rows.weights, lanes)
         # (F, n) times (n, BK): the long axis contracted, the wide operand first. The transposed
         # order is a third slower in XLA's CPU matrix product.
         flat_weights = responsibilities.reshape(flat.shape[0], -1)
         sums += jax.lax.dot_general(features, flat_weights, (((1,), (1,)), ((), ())))
         return (total + log_density, sums), None
 
-    start = (jnp.zeros(shape[0], natural.dtype), jnp.zeros(flat.T.shape, natural.dtype))
+    n_totals = n_sums(shape[0], lanes)
+    start = (jnp.zeros(n_totals, natural.dtype), jnp.zeros(flat.T.shape, natural.dtype))
     (total, sums), _ = jax.lax.scan(chunk, start, rows)
     return total, sums.T.reshape(shape)
 
 
-def residual_pass(family: Family, mixture: Mixture, rows: Rows) -> Pass:
+def residual_pass(family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | None = None) -> Pass:
     """Run the pass on whitened residuals, which loses no digits to the centre of the data."""
     constant = log_constant(family, mixture)
     size = mixture.means.shape[-1]
 
     def chunk(carry: tuple[Array, ...], rows: Rows) -> tuple[tuple[Array, ...], None]:
         residuals = family.residuals(mixture, rows.values)
-        log_joint = clamped(constant[..., None] - (residuals**2).sum(-2) / 2, rows.labels)
-        log_density, weights = normalise(log_joint, rows.weights)
+        log_joint = clamped(constant[..., None] - (residuals**2).sum(-2) / 2, rows.labels, lanes)
+        log_density, weights = normalise(log_joint, rows.weights, lanes)
         first = jnp.einsum("bkn,bkdn->bkd", weights, residuals)
         second = family.second_moment(weights, residuals)
         new = (log_density, weights.sum(-1), first, second)
         return jax.tree.map(jnp.add, carry, new), None
 
-    example = jax.eval_shape(lambda: chunk_zeros(family, mixture, size))
+    example = jax.eval_shape(lambda: chunk_zeros(family, mixture, size, lanes))
     start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), example)
     (total, counts, first, second), _ = jax.lax.scan(chunk, start, rows)
     return Pass(total, family.statistics_about(mixture, counts, first, second))
 
 
-def chunk_zeros(family: Family, mixture: Mixture, size: int) -> tuple[Array, ...]:
+def chunk_zeros(
+    family: Family, mixture: Mixture, size: int, lanes: Lanes | None
+) -> tuple[Array, ...]:
     """Return zeros in the shapes of the residual pass's carry."""
     batch, n_components = mixture.log_weights.shape
     weights = jnp.zeros((batch, n_components, 1), mixture.means.dtype)
     residuals = jnp.zeros((batch, n_components, size, 1), mixture.means.dtype)
     counts = weights.sum(-1)
-    return counts.sum(-1), counts, residuals[..., 0], family.second_moment(weights, residuals)
+    totals = jnp.zeros(n_sums(batch, lanes), counts.dtype)
+    return totals, counts, residuals[..., 0], family.second_moment(weights, residuals)
 
 
 def assigned_statistics(
@@ -186,6 +215,23 @@ def materialise(tangent: Any) -> Array:
 
 
 log_likelihood.defjvp(_log_likelihood_jvp, symbolic_zeros=True)
+
+
+def mixture_log_likelihood(family: Family, mixture: Mixture, rows: Rows) -> Array:
+    """Return the log-likelihood of a mixture (K, ...) with the derivative of ``log_likelihood``, ().
+
+    Rows with missing cells are those of the mixture their pattern sees, chunk by chunk.
+    """
+    if rows.observed is None:
+        return log_likelihood(family, family.natural(mixture), rows)
+    seen = jax.vmap(partial(visible, family, mixture))(rows.observed)
+
+    def chunk(part: tuple[Array, Rows]) -> Array:
+        natural, one = part
+        return log_likelihood(FULL, natural, jax.tree.map(lambda leaf: leaf[None], one))
+
+    plain = rows._replace(observed=None, position=None)
+    return jax.lax.map(chunk, (FULL.natural(seen), plain)).sum()
 
 
 def log_joint(family: Family, mixture: Mixture, columns: Array) -> Array:

@@ -23,6 +23,7 @@ from ..numerics.linalg import cholesky, matvec, outer, whitening
 from ..numerics.rows import Rows
 from .families import FAMILIES
 from .families.base import Family, centre, log_constant
+from .lanes import Lanes
 from .mixture import Full, Mixture, Statistics
 from .responsibilities import clamped, normalise
 
@@ -42,7 +43,9 @@ def visible(family: Family, mixture: Mixture, observed: Array) -> Mixture:
     return Mixture(mixture.log_weights + constant, means, Full(cholesky(matrices)))
 
 
-def observed_pass(family: Family, mixture: Mixture, rows: Rows) -> tuple[Array, Statistics]:
+def observed_pass(
+    family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | None = None
+) -> tuple[Array, Statistics]:
     """Return the log-likelihood (B,) and expected statistics (B, K, ...) of rows with missing cells."""
     matrices = family.matrices(mixture)
 
@@ -51,7 +54,8 @@ def observed_pass(family: Family, mixture: Mixture, rows: Rows) -> tuple[Array, 
         seen = visible(family, mixture, rows.observed)
         residuals = FULL.residuals(seen, rows.values)
         log_joint = log_constant(FULL, seen)[..., None] - (residuals**2).sum(-2) / 2
-        log_density, weights = normalise(clamped(log_joint, rows.labels), rows.weights)
+        log_joint = clamped(log_joint, rows.labels, lanes)
+        log_density, weights = normalise(log_joint, rows.weights, lanes)
         moments = (
             weights.sum(-1),
             jnp.einsum("bkn,bkdn->bkd", weights, residuals),
@@ -61,7 +65,8 @@ def observed_pass(family: Family, mixture: Mixture, rows: Rows) -> tuple[Array, 
         return jax.tree.map(jnp.add, carry, new), None
 
     shape, dtype = mixture.means.shape, mixture.means.dtype
-    start = [jnp.zeros(size, dtype) for size in (shape[0], shape[:2], shape, (*shape, shape[-1]))]
+    n_totals = shape[0] if lanes is None else len(lanes.sizes) + 1
+    start = [jnp.zeros(size, dtype) for size in (n_totals, shape[:2], shape, (*shape, shape[-1]))]
     (total, counts, first, second), _ = jax.lax.scan(chunk, tuple(start), rows)
     moments = centre(counts, first, second, mixture.means, outer)
     return total, moments._replace(scatter=family.scatter_from_matrices(moments.scatter))

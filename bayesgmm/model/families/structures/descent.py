@@ -28,7 +28,7 @@ from jax import Array
 
 from .base import finite
 
-# A turn that gains less, in nats per row, is the last.
+# A turn that gains less, in nats per row and relative to the cost, is the last.
 TOLERANCE = 1e-13
 MOST_TURNS = 500
 LENGTHS = (0.0, 0.125, 0.25, 0.5, 1.0)
@@ -72,7 +72,8 @@ def descend(cost: Cost, matrices: Array, axes: Array) -> Turning:
         return Turning(axes, turned, value, turning.cost - value, turning.turn + 1)
 
     def goes_on(turning: Turning) -> Array:
-        return (turning.gain > TOLERANCE) & (turning.turn < MOST_TURNS)
+        least = TOLERANCE * (1 + jnp.abs(turning.cost))
+        return (turning.gain > least) & (turning.turn < MOST_TURNS)
 
     turned = along(axes, matrices)
     value = cost(log_products(turned))

@@ -25,7 +25,7 @@ from ....numerics.linalg import cholesky, half_log_det, whitening
 from ...mixture import Full, Statistics
 from .base import finite, own_matrices, safe_counts, shares
 
-# A turn that gains less, in nats per row, is the last.
+# A turn that gains less, in nats per row and relative to the cost, is the last.
 TOLERANCE = 1e-13
 MOST_TURNS = 500
 
@@ -144,7 +144,8 @@ def best_weights(
         candidates = here + steps
         costs = finite(jax.vmap(form)(candidates).log_det - candidates @ target)
         best = jnp.argmin(costs)
-        return Search(candidates[best], costs[0] - costs[best], search.turn + 1)
+        gain = (costs[0] - costs[best]) / (1 + jnp.abs(costs[best]))
+        return Search(candidates[best], gain, search.turn + 1)
 
     def goes_on(search: Search) -> Array:
         return (search.gain > TOLERANCE) & (search.turn < MOST_TURNS)

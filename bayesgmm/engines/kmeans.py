@@ -1,0 +1,97 @@
+"""k-means for many numbers of clusters and restarts at once, as a start of EM.
+
+Lloyd's algorithm (1982, IEEE Transactions on Information Theory 28, 129-137) from greedy k-means++ seeds
+(Arthur & Vassilvitskii 2007). The seeds for K clusters are the first K of one sequence, so that
+each restart draws a single sequence for all K.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from ..model.families.base import Family
+from ..model.kernel import assigned_statistics, sum_chunks
+from ..model.lanes import Lanes
+from ..model.mixture import Statistics
+from ..numerics.rows import Rows
+
+MOST_UPDATES = 300
+# scikit-learn's: centres that move by less than this share of the variance are at rest.
+TOLERANCE = 1e-4
+
+
+class Means(NamedTuple):
+    """Cluster centres on their way.
+
+    Attributes:
+        centres: (L, K, D), padded.
+        n_iter: updates made, (L,).
+        at_rest: whether they have stopped moving, (L,).
+    """
+
+    centres: Array
+    n_iter: Array
+    at_rest: Array
+
+
+def seeds(
+    points: np.ndarray, weights: np.ndarray | None, most: int, random: np.random.RandomState
+) -> np.ndarray:
+    """Return rows far from each other (most, D), each drawn given those before it."""
+    from sklearn.cluster import kmeans_plusplus
+
+    found, _ = kmeans_plusplus(points, most, sample_weight=weights, random_state=random)
+    return found
+
+
+@jax.jit
+def lloyd(means: Means, rows: Rows, variance: ArrayLike, n_turns: ArrayLike, lanes: Lanes) -> Means:
+    """Move every centre to the mean of the rows nearest to it, ``n_turns`` times or until at rest."""
+    n_components = means.centres.shape[1]
+
+    def turn(taken: tuple[Means, Array]) -> tuple[Means, Array]:
+        means, n = taken
+        flat = lanes.flat(means.centres)
+        sums = sum_chunks(lambda part: nearest_sums(flat, part, lanes), rows)
+        counts = sums[:, :1]
+        moved = jnp.where(counts > 0, sums[:, 1:] / jnp.where(counts > 0, counts, 1.0), flat)
+        new = lanes.padded(moved, n_components)
+        shift = ((new - means.centres) ** 2).sum((1, 2))
+        going = ~means.at_rest
+        rests = going & ((shift <= TOLERANCE * variance) | (means.n_iter + 1 >= MOST_UPDATES))
+        centres = jnp.where(going[:, None, None], new, means.centres)
+        return Means(centres, means.n_iter + going, means.at_rest | rests), n + 1
+
+    def goes_on(taken: tuple[Means, Array]) -> Array:
+        return ~taken[0].at_rest.all() & (taken[1] < n_turns)
+
+    return jax.lax.while_loop(goes_on, turn, (means, jnp.int32(0)))[0]
+
+
+def nearest_sums(flat: Array, rows: Rows, lanes: Lanes) -> Array:
+    """Return how many rows are nearest to each centre (W, D), and their sums, (W, 1 + D)."""
+    share = nearest(flat, rows.values, lanes) * rows.weights
+    ones = jnp.ones_like(rows.values[:1])
+    return share @ jnp.concatenate([ones, rows.values]).T
+
+
+def nearest(flat: Array, columns: Array, lanes: Lanes) -> Array:
+    """Return one where a centre (W, D) is the nearest of its lane to columns (D, n), (W, n).
+
+    Rows as near to two centres are shared.
+    """
+    scores = flat @ columns - (flat**2).sum(-1, keepdims=True) / 2
+    is_nearest = (scores >= lanes.highest(scores)[lanes.lane]).astype(scores.dtype)
+    return is_nearest / lanes.total(is_nearest)[lanes.lane]
+
+
+def nearest_statistics(family: Family, centres: Array, rows: Rows, lanes: Lanes) -> Statistics:
+    """Return the statistics of the rows nearest to each centre (L, K, D), (L, K, ...)."""
+    choose = partial(nearest, lanes.flat(centres), lanes=lanes)
+    flat = assigned_statistics(family, rows.values, rows, choose)
+    return jax.tree.map(lambda leaf: lanes.padded(leaf, centres.shape[1]), flat)

@@ -1,0 +1,1 @@
+"""Choosing among mixtures: the sweep over K and covariance structures, and tests of one against the next."""
