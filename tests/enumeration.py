@@ -95,12 +95,12 @@ def log_full(x: np.ndarray, prior: NormalWishart) -> float:
 
 
 def log_diagonal(x: np.ndarray, prior: NormalWishart) -> float:
-    """One column after the other."""
+    """One column after the other, each with the rows that have it."""
     columns = [
         NormalWishart(prior.mean[[j]], prior.kappa, prior.nu, prior.scale[j] * np.eye(1))
         for j in range(x.shape[1])
     ]
-    return sum(log_full(x[:, [j]], column) for j, column in enumerate(columns))
+    return sum(log_full(x[~np.isnan(x[:, j])][:, [j]], column) for j, column in enumerate(columns))
 
 
 def log_spherical(x: np.ndarray, prior: NormalWishart) -> float:
@@ -267,11 +267,23 @@ def log_prior_table(law: PartitionLaw, strings: np.ndarray) -> tuple[np.ndarray,
     return alpha, (log_mass[:, None, None] + table)[:, inverse.ravel()]
 
 
-def posterior(family: str, x: np.ndarray, prior: Any, law: PartitionLaw) -> Posterior:
-    """Sum over all partitions of the rows x (N, D)."""
+def agreeing(strings: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Whether rows are together where they share a known label, apart where theirs differ, (P,)."""
+    known = labels >= 0
+    named = strings[:, known]
+    together = named[:, :, None] == named[:, None, :]
+    return (together == (labels[known][:, None] == labels[known])).all((1, 2))
+
+
+def posterior(
+    family: str, x: np.ndarray, prior: Any, law: PartitionLaw, labels: np.ndarray | None = None
+) -> Posterior:
+    """Sum over all partitions of the rows x (N, D) that agree with known labels (N,), -1 for none."""
     strings = partitions(len(x))
     alpha, log_prior = log_prior_table(law, strings)
     log_joint = log_prior + log_rows(family, x, prior)[None, :, None]
+    if labels is not None:
+        log_joint = np.where(agreeing(strings, labels)[None, :, None], log_joint, -np.inf)
     joint = np.exp(log_joint - logsumexp(log_joint))
     of_partition = joint.sum((0, 2))
     n_clusters = strings.max(1) + 1

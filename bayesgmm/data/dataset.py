@@ -107,13 +107,13 @@ class Dataset:
         """Number of rows that the rows count as."""
         return float(self.n_rows if self.weights is None else self.weights.sum())
 
-    def require_labels_below(self, n_components: int) -> None:
-        """Raise unless every known label names one of the components."""
+    def require_labels_below(self, n_components: int, name: str = "n_components") -> None:
+        """Raise unless every known label names one of the components, as many as ``name`` says."""
         if self.labels is not None and self.labels.max() >= n_components:
             row = int(self.labels.argmax())
             raise ValueError(
-                f"Expected known labels in 0, ..., {n_components - 1} for n_components={n_components}, got "
-                f"{self.labels[row]} in row {row}. Raise n_components, or pass -1 where the component "
+                f"Expected known labels in 0, ..., {n_components - 1} for {name}={n_components}, got "
+                f"{self.labels[row]} in row {row}. Raise {name}, or pass -1 where the component "
                 "is not known."
             )
 
@@ -130,7 +130,7 @@ class Dataset:
         if found:
             raise ValueError(
                 f"{engine} takes whole rows, each once, their components unknown; got {found[0]}. Leave "
-                "them out (drop such rows, or fill in the cells), or use engine=bg.EM()."
+                "them out (drop such rows, or fill in the cells), or use bg.fit, which serves them."
             )
 
     @property

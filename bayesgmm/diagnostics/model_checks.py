@@ -48,7 +48,8 @@ def check_predictive(fit: Fit) -> Iterator[Check]:
 
 def check_influence(fit: Fit) -> Iterator[Check]:
     """Look for rows without which the posterior would be another (PSIS-LOO)."""
-    if fit.kind != "posterior" or fit.log_likelihood.size < LEAST_DRAWS:
+    is_weighted = fit.data.weights is not None and bool((fit.data.weights != 1).any())
+    if fit.kind != "posterior" or fit.log_likelihood.size < LEAST_DRAWS or is_weighted:
         return
     rows = evenly(fit.data.n_rows, MOST_ROWS)
     try:

@@ -70,13 +70,27 @@ def sample_rows(key: Array, rows: Rows, labels: Array) -> Sample:
     if few_rows(rows):
         columns = jnp.moveaxis(rows.values, 1, 0).reshape(n_columns, -1)
         flat = jnp.moveaxis(labels, 1, 0).reshape(labels.shape[1], -1)
-        return Sample(columns, jnp.arange(n_chunks * length), rows.weights.ravel(), flat)
+        every = Sample(columns, jnp.arange(n_chunks * length), rows.weights.ravel(), flat)
+        return every if rows.position is None else padding_last(every)
     n_rows, in_chunk = rows.weights.sum(), jnp.int32(length)
     uniforms = barrier(jax.random.uniform(key, (SAMPLE_ROWS,), rows.values.dtype))
-    places = (uniforms * n_rows).astype(jnp.int32)
+    places = places_of_ranks((uniforms * n_rows).astype(jnp.int32), rows)
     chunk, place = jax.lax.div(places, in_chunk), jax.lax.rem(places, in_chunk)
     valid = jnp.ones(SAMPLE_ROWS, rows.values.dtype)
     return Sample(rows.values[chunk, :, place].T, places, valid, labels[chunk, :, place].T)
+
+
+def padding_last(sample: Sample) -> Sample:
+    """Return the sample with padding at the end."""
+    order = jnp.argsort(sample.valid == 0, stable=True)
+    return Sample(*(leaf[..., order] for leaf in sample))
+
+
+def places_of_ranks(ranks: Array, rows: Rows) -> Array:
+    """Return where the rows of ranks 0, ..., N - 1 stand among all chunks laid end to end."""
+    if rows.position is None:
+        return ranks
+    return jnp.searchsorted(jnp.cumsum(rows.weights), ranks, side="right").astype(ranks.dtype)
 
 
 def spread_of(sample: Sample) -> Array:

@@ -21,8 +21,10 @@ from ..model.allocation import (
     labelled_statistics,
     row_uniforms,
 )
+from ..model.completion import complete
 from ..model.families.base import Family
 from ..model.kernel import log_joint
+from ..model.missing import log_joint_of_chunk
 from ..model.mixture import Mixture
 from ..numerics.rows import Rows
 
@@ -63,30 +65,43 @@ class Exchange(NamedTuple):
 
 def densities_of(family: Family, mixture: Mixture, rows: Rows) -> Densities:
     """Return the densities of the rows under B mixtures."""
-    joint_of = joint_function(family, mixture, rows)
+    joint_of = joint_function(family, mixture, rows, jnp.arange(mixture.log_weights.shape[1])[None])
 
-    def chunk(columns: Array) -> Densities:
-        joint = joint_of(columns)
+    def chunk(part: Rows) -> Densities:
+        joint = joint_of(part)
         highest = joint.max(1)
         terms = barrier(jnp.exp(joint - highest[:, None]))
         return Densities(highest, terms.sum(1), terms)
 
-    return jax.lax.map(chunk, rows.values)
+    return jax.lax.map(chunk, rows)
 
 
-def joint_function(family: Family, mixture: Mixture, rows: Rows) -> Callable[[Array], Array]:
-    """Return log w_k + log N(x | k), (B, K, n), as a function of columns (D, n)."""
+def joint_function(
+    family: Family, mixture: Mixture, rows: Rows, slots: Array
+) -> Callable[[Rows], Array]:
+    """Return log w_k + log N(x | k), (B, K, n), as a function of a chunk of rows.
+
+    Rows whose label is known have none but that of its component; ``slots`` (B, K) are their numbers.
+    """
     shape = mixture.log_weights.shape
     natural = family.natural(mixture).reshape(mixture.log_weights.size, -1)
     tight = is_tight(family, mixture, rows)
 
-    def joint(columns: Array) -> Array:
+    def of_all(part: Rows) -> Array:
+        if part.observed is not None:
+            return log_joint_of_chunk(family, mixture, part)
         return jax.lax.cond(
             tight,
             lambda columns: log_joint(family, mixture, columns),
             lambda columns: (natural @ family.features(columns)).reshape(*shape, -1),
-            columns,
+            part.values,
         )
+
+    def joint(part: Rows) -> Array:
+        if part.labels is None:
+            return of_all(part)
+        possible = (part.labels < 0) | (part.labels == slots[..., None])
+        return jnp.where(possible, of_all(part), -jnp.inf)
 
     return joint
 
@@ -103,12 +118,12 @@ def exchange(
         rows: the rows.
         densities: of the present mixtures.
     """
-    joint_of = joint_function(family, pair, rows)
+    joint_of = joint_function(family, pair, rows, slots)
 
     def chunk(log_ratio: Array, part: Any) -> tuple[Array, Any]:
         rows, highest, total, terms = part
         old = picked(terms, slots)
-        new = barrier(jnp.exp(joint_of(rows.values) - highest[:, None]))
+        new = barrier(jnp.exp(joint_of(rows) - highest[:, None]))
         moved = barrier(total + (new - old).sum(1))
         # Padding is no row, wherever a component that went had been.
         factors = jnp.where(rows.weights > 0, moved / total, 1.0)
@@ -157,7 +172,9 @@ def settled(accepted: Array, slots: Array, exchanged: Exchange, densities: Densi
 def allocate_by(
     keys: Array, family: Family, mixture: Mixture, rows: Rows, densities: Densities
 ) -> Allocation:
-    """Draw labels like ``allocate``, without computing the densities again."""
+    """Draw labels, and missing cells, without computing the densities again."""
+    if rows.observed is not None:
+        return complete(keys, family, mixture, rows, *labels_by(keys, mixture, rows, densities))
     n_chains, n_components, n_columns = mixture.means.shape
     kind = label_type(n_components)
     n_features = family.n_features(n_columns)
@@ -179,3 +196,20 @@ def allocate_by(
         lambda: family.statistics(sums.T.reshape(n_chains, n_components, -1), n_columns),
     )
     return Allocation(labels, statistics, log_likelihood)
+
+
+def labels_by(
+    keys: Array, mixture: Mixture, rows: Rows, densities: Densities
+) -> tuple[Array, Array]:
+    """Draw labels (n_chunks, B, chunk) and return them with the log-likelihood (B,)."""
+    kind = label_type(mixture.log_weights.shape[1])
+
+    def chunk(log_likelihood: Array, part: Any) -> tuple[Array, Array]:
+        weights, uniforms, highest, terms = part
+        labels, total = invert(uniforms, terms)
+        log_density = jnp.where(weights > 0, jnp.log(total) + highest, 0.0)
+        return log_likelihood + log_density @ weights, labels.astype(kind)
+
+    parts = (rows.weights, row_uniforms(keys, rows), densities.highest, densities.terms)
+    log_likelihood, labels = jax.lax.scan(chunk, jnp.zeros(len(keys)), parts)
+    return labels, log_likelihood

@@ -38,6 +38,7 @@ def divide(
     labels: Array,
     choice: Choice,
     anchors: Array,
+    known_first: Array | None = None,
 ) -> Division:
     """Divide S: at random by the launch for a split, as it stands for a merge.
 
@@ -50,6 +51,7 @@ def divide(
         labels: (n_chunks, B, chunk).
         choice: the moves.
         anchors: positions of the anchors among all rows, (B, 2); each stays on its side.
+        known_first: whether the rows of S whose label is known are on the first side, (B,).
     """
     n_chains, _, n_columns = launched.means.shape
     flat = family.natural(launched).reshape(2 * n_chains, -1)
@@ -66,9 +68,14 @@ def divide(
         log_odds = joint[:, 0] - joint[:, 1]
         is_anchor = places == anchors[:, :, None]
         drawn_first = (uniforms < jax.nn.sigmoid(log_odds)) & ~is_anchor[:, 1] | is_anchor[:, 0]
+        is_fixed = is_anchor.any(1)
+        if known_first is not None:
+            is_known = rows.labels >= 0
+            drawn_first = jnp.where(is_known, known_first[:, None], drawn_first)
+            is_fixed |= is_known
         is_first = jnp.where(choice.is_split[:, None], drawn_first, labels == first)
         log_q = jax.nn.log_sigmoid(jnp.where(is_first, log_odds, -log_odds))
-        return is_first, inside, (log_q * inside * ~is_anchor.any(1)).sum(-1)
+        return is_first, inside, (log_q * inside * ~is_fixed).sum(-1)
 
     def by_product(_: None) -> tuple[Statistics, Array, Array]:
         def chunk(carry: Any, part: Any) -> tuple[Any, Array]:

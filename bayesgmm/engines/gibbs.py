@@ -5,6 +5,7 @@ drawn along (``MixtureOfFiniteMixtures``), components without rows come from the
 split-merge moves change many labels at once; see ``sweep`` and ``moves``.
 """
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ import numpy as np
 from jax import Array
 
 from ..data.dataset import Dataset
-from ..model.allocation import allocate
 from ..model.components import Drawn
 from ..model.families.base import Family
 from ..model.mixture import Mixture
@@ -31,7 +31,17 @@ from .driver import drive
 from .memory import require_memory
 from .overdispersed import floored, overdispersed_mixtures
 from .starts import seed_of
-from .sweep import SLICE, Draw, Problem, Schedule, State, Static, nothing_done, run_slice
+from .sweep import (
+    SLICE,
+    Draw,
+    Problem,
+    Schedule,
+    State,
+    Static,
+    draw_labels,
+    nothing_done,
+    run_slice,
+)
 from .teams import Slice, Team, advance_teams, divided, joined
 
 MOVES = ("split_merge", "birth_death")
@@ -104,8 +114,8 @@ class Gibbs:
             ValueError: a model without priors, or draws that would not fit into memory.
             KeyboardInterrupt: interrupted before the first draw was finished.
         """
-        data.require_plain("Gibbs")
         weights = require_prior(model)
+        require_rows(model, data)
         kept_rows = data.n_rows if "birth_death" in self.moves else 0
         require_memory(model, self.n_chains, self.n_draws, SLICE, kept_rows, self.memory)
         key_run, key_labels, key_start = split_key(key)
@@ -118,7 +128,7 @@ class Gibbs:
         partition = weights.partition_prior(model.n_components)
         fixed = (model.components, partition, rows, key_run, key_labels)
         teams = []
-        for chains in divided(self.n_chains):
+        for chains in divided(self.n_chains, alone=data.has_missing):
             part = Problem(*fixed, Schedule(*schedule), jnp.asarray(chains))
             teams.append(Team(part, first_state(model.family, part, mixtures, key_start)))
         draws, interrupted = self.sample(
@@ -144,7 +154,7 @@ class Gibbs:
             n_done += n
             return teams, slice_, n
 
-        with ThreadPoolExecutor(len(teams)) as pool:
+        with ThreadPoolExecutor(min(len(teams), os.cpu_count() or 1)) as pool:
             run = drive(
                 advance, teams, self.n_warmup + thin * self.n_draws, first=SLICE, longest=SLICE,
                 describe=describe, progress=self.progress, label="Gibbs",
@@ -167,6 +177,21 @@ def require_prior(model: Model) -> WeightPrior:
     return model.weights
 
 
+def require_rows(model: Model, data: Dataset) -> None:
+    """Raise unless every row counts once and known labels name components."""
+    data.require_labels_below(
+        model.n_components, "max_components" if model.spec.is_auto else "n_components"
+    )
+    if data.weights is None or (data.weights == 1).all():
+        return
+    row = int((data.weights != 1).argmax())
+    raise ValueError(
+        f"Expected rows that count once each for Gibbs, which gives every row one label, got a weight of "
+        f"{data.weights[row]:g} in row {row}: two equal rows may have two. Repeat the rows if weights are whole "
+        "(np.repeat(rows, weights, axis=0)), or use engine=bg.NUTS(), which sums labels out."
+    )
+
+
 @jax.jit
 def split_key(key: Array) -> Array:
     """Split the key of a run into those of moves, labels and start."""
@@ -180,7 +205,7 @@ def first_state(family: Family, problem: Problem, mixtures: Mixture, key: Array)
     rows, n_chains = problem.rows, problem.chains.size
     log_weights = floored(mixtures.log_weights, rows.weights.sum())
     keys = jax.vmap(partial(jax.random.fold_in, key))(problem.chains)
-    labelling = allocate(keys, family, mixtures._replace(log_weights=log_weights), rows)
+    labelling = draw_labels(keys, family, mixtures._replace(log_weights=log_weights), rows)
     concentration = problem.partition.concentration
     typical = concentration.mean if is_random(concentration) else concentration
     scale = problem.components.first_scale()
@@ -195,6 +220,7 @@ def first_state(family: Family, problem: Problem, mixtures: Mixture, key: Array)
         ),
         jnp.full(n_chains, typical, float),
         nothing_done(n_chains),
+        labelling.values,
     )
 
 
@@ -212,7 +238,7 @@ def build_fit(
     interrupted: bool,
 ) -> Fit:
     """Describe the run."""
-    to_data_units = data.n_rows * data.n_columns * np.log(model.affine.scale)
+    to_data_units = data.total_cells * np.log(model.affine.scale)
     is_mixed = np.any(draws.n_components > 0)
     has_hyperprior = is_random(require_prior(model).concentration)
     return Fit(

@@ -8,7 +8,7 @@ from jax import Array
 
 from ..model.allocation import barrier
 from ..numerics.rows import Rows
-from .anchors import SAMPLE_ROWS, Choice, Sample, few_rows
+from .anchors import SAMPLE_ROWS, Choice, Sample, few_rows, places_of_ranks
 
 # Rows looked at for each place in the sample, until one belongs to S.
 TRIES = 16
@@ -43,7 +43,7 @@ def sample_group(key: Array, rows: Rows, labels: Array, sample: Sample, choice: 
     # Multiples of the golden ratio spread evenly over the rows, however these are sorted.
     steps = jnp.arange(TRIES * SAMPLE_ROWS) * GOLDEN_RATIO
     spread = (jax.random.uniform(key, (), rows.values.dtype) + steps) % 1
-    places = barrier((spread * n_rows).astype(jnp.int32))
+    places = barrier(places_of_ranks((spread * n_rows).astype(jnp.int32), rows))
     there = labels[jax.lax.div(places, length), :, jax.lax.rem(places, length)]
     inside = is_inside(there.T, choice).reshape(-1, TRIES, SAMPLE_ROWS)
     found = inside.argmax(1)

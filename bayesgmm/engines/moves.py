@@ -11,7 +11,8 @@ number of rows (Jain & Neal 2004, J. Comp. Graph. Stat. 13, 158-182; 2007, Bayes
 4. with q the probability of the division under the launch, accept by the ratio of
    p(rows | partition) p(partition) p(anchors | partition) over q.
 
-All chains move at once; a step costs one pass over the rows with two components.
+Rows whose label is known stay together and under their name (``known``). All chains move at once; a
+step costs one pass over the rows with two components.
 
 Among many rows a launch never finds the present division of a cluster that was split for no reason,
 and such a merge would be refused for ever. While a chain *settles*, early in warm-up, merges are
@@ -36,6 +37,7 @@ from ..numerics.rows import Rows
 from .anchors import Choice, Sample, choose, log_choice, sample_rows, spread_of
 from .division import divide
 from .group import is_inside, sample_group
+from .known import are_known, known_rows, under_their_names
 from .launch import launch
 
 
@@ -98,6 +100,7 @@ def split_merge(
     concentration: Array,
     settles: Array,
     state: Moved,
+    sums: Array | None = None,
 ) -> Moved:
     """Propose one split or merge in each of B chains.
 
@@ -110,6 +113,7 @@ def split_merge(
         concentration: (B,).
         settles: whether merges are judged as early in warm-up, ().
         state: where the chains are.
+        sums: ``known_sums`` where labels are known.
     """
     named = jax.vmap(lambda key: jax.random.split(key, 6))(keys)
     labels, statistics, drawn = state.labels, state.statistics, state.drawn
@@ -117,19 +121,27 @@ def split_merge(
     scaled = sample.columns / spread_of(sample)[:, None]
     choice = barrier(choose(named[:, 0], sample, scaled, statistics.counts > 0))
     whole = barrier(jax.vmap(partial(joined, family))(choice, statistics))
-    first, second = (one[:, None].astype(labels.dtype) for one in (choice.first, choice.second))
     group = barrier(sample_group(named[0, 5], rows, labels, sample, choice))
     at_anchors = jnp.moveaxis(sample.columns[:, choice.anchors], 0, 1)
     launched = launch(named[0, 2], family, components, drawn.scale, whole, group, at_anchors)
     own = settles & ~choice.is_split
     of_pair = jax.vmap(pair_of)(choice, statistics, drawn)
     launched = barrier(jax.vmap(select)(own, of_pair, launched))
-    anchors = sample.places[choice.anchors]
-    division = divide(named[:, 3], family, launched, drawn, rows, labels, choice, anchors)
+    anchors, known, known_first = sample.places[choice.anchors], None, None
+    if sums is not None:
+        of_known = jax.vmap(lambda key: jax.random.fold_in(key, 6))(keys)
+        known = known_rows(of_known, family, launched, sums, choice, are_known(rows, anchors))
+        known_first = known.is_first
+    division = divide(
+        named[:, 3], family, launched, drawn, rows, labels, choice, anchors, known_first
+    )
     inside = is_inside(sample.labels, choice) * sample.valid
     n_first = (first_in_sample(division.is_first, sample) * inside).sum(-1)
     n_rows = jnp.full_like(n_first, sample.valid.sum())
     of_choice = jax.vmap(log_choice)(choice, n_rows, n_first, inside.sum(-1) - n_first)
+    if known is not None:
+        of_choice -= known.log_probability
+        choice, division = under_their_names(known, choice, division)
     pair = Pair(division.statistics, division.log_probability, of_choice)
     one_chain = partial(decide, components=components, partition=partition)
     decision = barrier(
@@ -137,6 +149,7 @@ def split_merge(
             named[:, 4], choice, whole, pair, statistics, drawn, concentration, state.log_terms
         )
     )
+    first, second = (one[:, None].astype(labels.dtype) for one in (choice.first, choice.second))
     accepted = decision.tally.split_accepted | decision.tally.merge_accepted
     stays = division.is_first | ~choice.is_split[:, None]
     moved = ((labels == first) | (labels == second)) & accepted[:, None]

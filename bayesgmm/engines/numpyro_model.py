@@ -29,11 +29,12 @@ from numpyro.distributions import constraints
 from ..data.dataset import Dataset
 from ..model.components import GammaScale, WishartScale
 from ..model.families.base import Family
-from ..model.kernel import log_likelihood
+from ..model.kernel import log_likelihood, mixture_log_likelihood
 from ..model.mixture import Mixture
 from ..model.resolved import Model, resolve
 from ..model.spec import MixtureSpec
 from ..model.weights import (
+    DirichletProcess,
     coordinates_from_log_weights,
     is_random,
     log_sticks_to_log_weights,
@@ -165,7 +166,7 @@ def mixture_model(
 ) -> Mixture:
     """Run the whole model in engine units, inside a NumPyro model."""
     mixture = mixture_prior(weights, prior, scale_prior, n_components)
-    numpyro.factor("log_likelihood", log_likelihood(family, family.natural(mixture), rows))
+    numpyro.factor("log_likelihood", mixture_log_likelihood(family, mixture, rows))
     return mixture
 
 
@@ -174,7 +175,8 @@ def numpyro_model(spec: MixtureSpec, X: Any) -> Callable[..., Mixture]:
 
     Args:
         spec: a specification with priors.
-        X: rows (N, D): array, nested lists, data frame, or a Dataset.
+        X: rows (N, D), cells that are NaN summed out: array, nested lists, data frame, or a Dataset,
+            whose weights count rows and whose known labels clamp them.
 
     Returns:
         ``model(observed=True)``. Called inside a NumPyro model it samples the mixture, scores the
@@ -189,6 +191,7 @@ def numpyro_model(spec: MixtureSpec, X: Any) -> Callable[..., Mixture]:
     data = X if isinstance(X, Dataset) else Dataset.from_array(X)
     model = resolve(spec, data)
     weights = require_prior(model)
+    require_labels(model, data)
     features = model.family.n_features(data.n_columns) + model.n_components
     rows = data.rows(chunk_length(data.n_rows, features))
 
@@ -197,8 +200,8 @@ def numpyro_model(spec: MixtureSpec, X: Any) -> Callable[..., Mixture]:
         prior, scale_prior = cast((model.prior, model.scale_prior))
         mixture = mixture_prior(weights, prior, scale_prior, model.n_components)
         if observed:
-            natural = model.family.natural(mixture)
-            numpyro.factor("log_likelihood", log_likelihood(model.family, natural, cast(rows)))
+            of_rows = mixture_log_likelihood(model.family, mixture, cast(rows))
+            numpyro.factor("log_likelihood", of_rows)
         else:
             drawn = numpyro.sample("scaled_x", MixtureRows(model.family, mixture, data.n_rows))
             numpyro.deterministic("x", drawn * model.affine.scale + model.affine.centre)
@@ -233,3 +236,18 @@ def require_prior(model: Model) -> Any:
             "weights=bg.SparseDirichlet()."
         )
     return model.weights
+
+
+def require_labels(model: Model, data: Dataset) -> None:
+    """Raise unless known labels, if any, name components that are exchangeable a priori."""
+    if data.labels is None:
+        return
+    data.require_labels_below(
+        model.n_components, "max_components" if model.spec.is_auto else "n_components"
+    )
+    if isinstance(model.weights, DirichletProcess):
+        raise ValueError(
+            "Expected known labels with weights that are exchangeable a priori, got a Dirichlet process: its "
+            "sticks are ordered by size, so that a number would say something of a weight. Use "
+            "engine=bg.Gibbs(), for which labels only tell clusters apart, or weights=bg.SparseDirichlet()."
+        )

@@ -33,7 +33,7 @@ from ..numerics.precision import in_float64, to_numpy
 from ..numerics.rows import chunk_length
 from ..result import Fit, Outcome, Status
 from .driver import drive
-from .numpyro_model import require_prior, scale_law
+from .numpyro_model import require_labels, require_prior, scale_law
 from .overdispersed import floored, overdispersed_mixtures
 from .starts import seed_of
 from .steps import (
@@ -108,11 +108,11 @@ class NUTS:
             A posterior Fit with leading axes (C, S).
 
         Raises:
-            ValueError: a model without priors.
+            ValueError: a model without priors, or known labels that do not name its components.
             KeyboardInterrupt: interrupted before the first draw was finished.
         """
-        data.require_plain("NUTS")
         weights = require_prior(model)
+        require_labels(model, data)
         keys = named_keys(key, self.n_chains)
         width = model.family.n_features(data.n_columns) + self.n_chains * model.n_components
         rows = jax.device_put(data.rows(chunk_length(data.n_rows, width)))
@@ -279,7 +279,7 @@ def build_fit(
     warn_of_lost_digits(model.family, mixtures)
     keys = draw_keys(key_labels, n_chains, n_draws)
     counts, total = counts_and_log_likelihood(keys, model.family, mixtures, problem.rows)
-    to_data_units = data.n_rows * data.n_columns * np.log(model.affine.scale)
+    to_data_units = data.total_cells * np.log(model.affine.scale)
 
     def by_chain(leaf: Array) -> np.ndarray:
         return np.asarray(leaf).reshape(n_chains, n_draws, *leaf.shape[1:])

@@ -10,8 +10,13 @@ with a split-merge step before it)
     w                from p(w | C, K, alpha)
     w, mu, Sigma     births and deaths of components; labels summed out
     z                from p(z | w, mu, Sigma), one row at a time
+    x                missing cells from p(x_m | x_o, z, mu, Sigma)
 
 and records the parameters together with the labels just drawn from them.
+
+Up to the births the rows are whole, their missing cells those drawn last: each of these steps leaves
+p(z, w, mu, Sigma, x_m | x_o) as it is. From there on missing cells are summed out until they are drawn
+again. Rows whose label is known keep it throughout.
 """
 
 from functools import partial
@@ -22,6 +27,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from ..model.allocation import Allocation, allocate, barrier, draw_numbers
+from ..model.completion import allocate_and_complete, whole_rows
 from ..model.components import Components, Drawn
 from ..model.families.base import Family
 from ..model.mixture import Mixture, Statistics
@@ -29,6 +35,7 @@ from ..model.weights import PartitionPrior, is_random
 from ..numerics.rows import Rows
 from .birth_death import Births, birth_death
 from .densities import allocate_by
+from .known import known_sums
 from .moves import Moved, Tally, split_merge
 
 SLICE = 128
@@ -103,6 +110,8 @@ class State(NamedTuple):
         drawn: parameters, (B, K, ...).
         concentration: (B,).
         done: what moves did since the last kept draw, (B,) each.
+        values: rows with their missing cells drawn, (n_chunks, D, chunk), for one chain; None where no
+            cell is missing.
     """
 
     n_done: Array
@@ -111,6 +120,7 @@ class State(NamedTuple):
     drawn: Drawn
     concentration: Array
     done: tuple[Tally, Births]
+    values: Array | None = None
 
 
 class Draw(NamedTuple):
@@ -172,7 +182,13 @@ def sweep(static: Static, problem: Problem, state: State) -> tuple[State, Draw]:
     goes_on = ~is_kept(problem.schedule, state.n_done)
     done = jax.tree.map(lambda count: count * goes_on, draw.done)
     new = State(
-        state.n_done + 1, labelling.labels, labelling.statistics, drawn, concentration, done
+        state.n_done + 1,
+        labelling.labels,
+        labelling.statistics,
+        drawn,
+        concentration,
+        done,
+        labelling.values,
     )
     return new, draw
 
@@ -186,6 +202,8 @@ def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
     """Run the moves that were asked for, the more the fewer rows there are."""
     if static.split_merge and state.statistics.counts.shape[-1] > 1:
         settles = 2 * state.n_done < problem.schedule.n_warmup
+        rows = whole_rows(problem.rows, state.values)
+        sums = known_sums(static.family, state.statistics.counts.shape[-1], rows)
 
         def step(i: Array, moved: Any) -> Any:
             return split_merge(
@@ -193,10 +211,11 @@ def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
                 static.family,
                 problem.components,
                 problem.partition,
-                problem.rows,
+                rows,
                 state.concentration,
                 settles,
                 moved,
+                sums,
             )
 
         n_rows = problem.rows.weights.sum()
@@ -227,7 +246,7 @@ def births_and_labels(
 
     def without(mixture: Mixture) -> tuple[Mixture, Births, Allocation]:
         _, births = nothing_done(problem.chains.size)
-        return mixture, births, allocate(of_labels, static.family, mixture, rows)
+        return mixture, births, draw_labels(of_labels, static.family, mixture, rows)
 
     def with_births(mixture: Mixture) -> tuple[Mixture, Births, Allocation]:
         mixture, densities, births = birth_death(
@@ -253,6 +272,12 @@ def births_and_labels(
 
     n_moves, every = (pick(*values) for values in zip(FEW, SOME, MANY, strict=True))
     return jax.lax.cond(n_done % every == 0, with_births, without, mixture)
+
+
+def draw_labels(keys: Array, family: Family, mixture: Mixture, rows: Rows) -> Allocation:
+    """Draw labels and missing cells."""
+    draw = allocate if rows.observed is None else allocate_and_complete
+    return draw(keys, family, mixture, rows)
 
 
 def unmoved(problem: Problem, state: State) -> Moved:

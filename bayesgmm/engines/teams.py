@@ -30,8 +30,13 @@ class Slice(NamedTuple):
     n_clusters: np.ndarray
 
 
-def divided(n_chains: int) -> list[np.ndarray]:
-    """Divide chains into as many equal teams as there are cores for, one where there is no CPU."""
+def divided(n_chains: int, *, alone: bool = False) -> list[np.ndarray]:
+    """Divide chains into as many equal teams as there are cores for, one where there is no CPU.
+
+    With missing cells each chain is ``alone``: it draws them, so that its rows are its own.
+    """
+    if alone:
+        return np.split(np.arange(n_chains), n_chains)
     n_cores = (os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
     possible = range(1, min(n_chains, n_cores) + 1)
     n_teams = max(n for n in possible if n_chains % n == 0)

@@ -33,6 +33,7 @@ from ..posterior.membership import membership
 from ..posterior.partition import Partition, co_clustering, partition
 from ..posterior.waic import waic
 from ..store import save
+from .gaussian_mixture import is_frame, partly_known
 from .random_state import seed_of
 from .uses import Uses
 
@@ -78,7 +79,7 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
     Attributes:
         fit_: the underlying ``Fit``.
         partition_: the representative ``Partition``.
-        labels_: its labels, 0 for the largest cluster, (N,).
+        labels_: its labels, 0 for the largest cluster, known labels first, (N,).
         n_clusters_: posterior mode of the number of clusters that hold rows.
         n_clusters_pmf_: its posterior distribution, a pandas Series.
         n_features_in_: number of columns, D.
@@ -147,12 +148,15 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Sample the posterior.
 
         Args:
-            X: rows (N, D): array, nested lists or data frame.
-            y: ignored.
+            X: rows (N, D): array, nested lists or data frame; NaN where a cell is missing.
+            y: component of each row where it is known, 0, 1, ..., else -1, (N,), as in
+                ``GaussianMixture.fit``: ignored unless it holds integers with both -1 and 0 among
+                them. Rows with the same label are together, with different ones apart.
+            sample_weight: how many rows each row counts as, (N,), >= 0; for ``inference="nuts"``.
 
         Returns:
             The estimator.
@@ -162,8 +166,8 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
             TypeError: data that are not numbers.
         """
         self._validate_params()
-        data = Dataset.from_array(X)
-        validate_data(self, X, skip_check_array=True)
+        data = Dataset.from_array(X, weights=sample_weight, labels=partly_known(y))
+        validate_data(self, X if is_frame(X) else data.values, skip_check_array=True)
         self.__dict__.pop("partition_", None)
         engine = ENGINES[self.inference](
             self.n_chains, self.n_warmup, self.n_draws, progress=bool(self.verbose)
@@ -190,9 +194,15 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
             return kind(concentration=concentration)
         return Dirichlet(1.0 if concentration is None else concentration)
 
-    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
         """Sample the posterior and return the labels of the representative partition, (N,)."""
-        return self.fit(X).labels_
+        return self.fit(X, y, sample_weight).labels_
+
+    def __sklearn_tags__(self) -> Any:
+        """Say that cells may be missing."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
     @cached_property
     def partition_(self) -> Partition:

@@ -6,7 +6,7 @@ on its key and its position only, not on how the rows are cut into chunks or blo
 
 import operator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -14,11 +14,12 @@ import numpy as np
 from jax import Array
 
 from ..numerics.precision import in_float64
-from ..numerics.rows import Rows, chunk_length, chunk_rows
+from ..numerics.rows import Rows, chunk_length, chunk_patterns, chunk_rows
 from .families.base import Family
-from .kernel import assigned_statistics, log_joint
+from .kernel import assigned_statistics, log_joint, sum_chunks
 from .missing import log_joint_of_chunk
 from .mixture import Mixture, Statistics
+from .responsibilities import clamped
 
 # Labels kept at once while redrawing: 64 million 16-bit integers, 128 MB.
 LABEL_BLOCK = 64_000_000
@@ -33,11 +34,13 @@ class Allocation(NamedTuple):
         labels: components, (n_chunks, B, chunk); of no meaning at padding rows.
         statistics: moments of the rows of each component, (B, K, ...).
         log_likelihood: sum over rows of log p(x), (B,).
+        values: rows with their missing cells drawn, (n_chunks, D, chunk); None where none is missing.
     """
 
     labels: Array
     statistics: Statistics
     log_likelihood: Array
+    values: Array | None = None
 
 
 def label_type(n_components: int) -> Any:
@@ -71,7 +74,7 @@ def _allocate(family: Family, keys: Array, mixtures: Mixture, rows: Rows) -> All
         rows, uniforms = part
         features = family.features(rows.values)
         log_joint = (natural @ features).reshape(n_chains, n_components, -1)
-        labels, log_density = pick(uniforms, log_joint)
+        labels, log_density = pick(uniforms, clamped(log_joint, rows.labels))
         sums += label_sums(features, labels, n_components, rows.weights)
         return (total + log_density @ rows.weights, sums), labels.astype(kind)
 
@@ -95,7 +98,8 @@ def _allocate_tight(family: Family, keys: Array, mixtures: Mixture, rows: Rows) 
 
     def chunk(total: Array, part: Any) -> tuple[Array, Array]:
         rows, uniforms = part
-        labels, log_density = pick(uniforms, log_joint(family, mixtures, rows.values))
+        joint = clamped(log_joint(family, mixtures, rows.values), rows.labels)
+        labels, log_density = pick(uniforms, joint)
         return total + log_density @ rows.weights, labels.astype(kind)
 
     start = jnp.zeros(len(keys), mixtures.means.dtype)
@@ -113,6 +117,17 @@ def labelled_statistics(family: Family, labels: Array, n_components: int, rows: 
     return jax.lax.map(one, jnp.swapaxes(labels, 0, 1))
 
 
+def summed_statistics(family: Family, labels: Array, n_components: int, rows: Rows) -> Statistics:
+    """Return the statistics of labels (n_chunks, B, chunk) by one product of features, (B, K, ...)."""
+
+    def of_chunk(part: tuple[Rows, Array]) -> Array:
+        rows, labels = part
+        return label_sums(family.features(rows.values), labels, n_components, rows.weights)
+
+    sums = sum_chunks(of_chunk, (rows, labels)).T
+    return family.statistics(sums.reshape(labels.shape[1], n_components, -1), rows.values.shape[1])
+
+
 def is_tight(family: Family, mixtures: Mixture, rows: Rows) -> Array:
     """Say whether the product form would lose more than half of the digits, ()."""
     limit = jnp.finfo(rows.values.dtype).eps ** -0.5
@@ -123,6 +138,8 @@ def row_uniforms(keys: Array, rows: Rows) -> Array:
     """Return a uniform number per row and key, (n_chunks, B, chunk): a function of key and row."""
     shape, dtype = rows.weights.shape, rows.values.dtype
     uniforms = jax.vmap(lambda key: jax.random.uniform(key, shape, dtype))(keys)
+    if rows.position is not None:
+        uniforms = uniforms.reshape(len(keys), -1)[:, rows.position]
     return jnp.swapaxes(uniforms, 0, 1)
 
 
@@ -172,13 +189,16 @@ def draw_labels(key: Array, family: Family, mixture: Mixture, rows: Rows) -> tup
 
     def chunk(total: Array, part: tuple[Rows, Array]) -> tuple[Array, Array]:
         rows, uniforms = part
-        joint = jax.lax.cond(
-            tight,
-            lambda columns: log_joint(family, mixture, columns),
-            lambda columns: natural @ family.features(columns),
-            rows.values,
-        )
-        labels, log_density = pick(uniforms, joint[None])
+        if rows.observed is not None:
+            joint = log_joint_of_chunk(family, mixture, rows)
+        else:
+            joint = jax.lax.cond(
+                tight,
+                lambda columns: log_joint(family, mixture, columns),
+                lambda columns: natural @ family.features(columns),
+                rows.values,
+            )
+        labels, log_density = pick(uniforms, clamped(joint[None], rows.labels))
         return total + log_density[0] @ rows.weights, labels[0]
 
     start = jnp.zeros((), natural.dtype)
@@ -187,9 +207,9 @@ def draw_labels(key: Array, family: Family, mixture: Mixture, rows: Rows) -> tup
 
 
 def count_labels(labels: Array, rows: Rows, n_components: int) -> Array:
-    """Count the rows with each label, padding left out, (K,)."""
-    weights = rows.weights.ravel()
-    return jnp.zeros(n_components, weights.dtype).at[labels.ravel()].add(weights)
+    """Count the rows with each label, whatever weight they have but none, (K,)."""
+    counted = (rows.weights.ravel() > 0).astype(rows.weights.dtype)
+    return jnp.zeros(n_components, counted.dtype).at[labels.ravel()].add(counted)
 
 
 @partial(jax.jit, static_argnums=1)
@@ -277,6 +297,12 @@ def labels_by_pattern(family: Family, mixtures: Mixture, scaled: np.ndarray) -> 
     return labels
 
 
+def places_of(rows: Rows) -> np.ndarray:
+    """Return where each row of the table stands among all chunks laid end to end, (N,)."""
+    there = np.flatnonzero(np.ravel(rows.weights) > 0)
+    return there[np.argsort(np.ravel(cast(Array, rows.position))[there])]
+
+
 @in_float64
 def redraw_labels(
     label_key: np.ndarray | None,
@@ -298,11 +324,16 @@ def redraw_labels(
         scaled: all rows in engine units, (N, D).
         rows: indices to keep, or None for all.
     """
-    if label_key is None and np.isnan(scaled).any():
+    has_missing = bool(np.isnan(scaled).any())
+    if label_key is None and has_missing:
         return labels_by_pattern(family, mixtures, scaled)[:, slice(None) if rows is None else rows]
     width = family.n_features(scaled.shape[1]) + mixtures.log_weights.shape[-1]
-    chunked = jax.device_put(chunk_rows(scaled, chunk_length(len(scaled), width)))
+    length = chunk_length(len(scaled), width)
+    chunked = chunk_patterns(scaled, length) if has_missing else chunk_rows(scaled, length)
     kept = slice(0, len(scaled)) if rows is None else np.arange(len(scaled))[rows]
+    if has_missing:
+        kept = places_of(chunked)[kept]
+    chunked = jax.device_put(chunked)
     key = None if label_key is None else jax.random.wrap_key_data(jnp.asarray(label_key))
     size = max(1, min(len(draws), LABEL_BLOCK // len(scaled)))
     blocks = []
@@ -312,7 +343,7 @@ def redraw_labels(
         chain, draw = np.divmod(draws[chosen], mixtures.log_weights.shape[0] // n_chains)
         numbers = draw_numbers(draw, chain, n_chains)
         keys = None if key is None else keys_of_draws(key, numbers)
-        if keys is None or rows is None:
+        if keys is None or rows is None or has_missing:
             blocks.append(np.asarray(labels_of_draws(keys, family, part, chunked))[:, kept])
         else:
             index = jnp.asarray(kept)

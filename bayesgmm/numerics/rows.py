@@ -30,12 +30,15 @@ class Rows(NamedTuple):
             chunk); None where none is known.
         observed: which columns the rows of a chunk have, (n_chunks, D); missing cells are zero. None
             where no cell is missing.
+        position: which row of the table it is, zero for padding, (n_chunks, chunk); None where rows keep
+            their order and all padding is at the end.
     """
 
     values: Array
     weights: Array
     labels: Array | None = None
     observed: Array | None = None
+    position: Array | None = None
 
 
 def chunk_length(n_rows: int, n_features: int, itemsize: int = 8) -> int:
@@ -88,7 +91,9 @@ def chunk_patterns(
     each = np.ones(len(values)) if weights is None else weights
     columns = [placed(np.nan_to_num(column)) for column in values.T]
     cut = chunk_rows(np.stack(columns, 1), length, placed(each), known_or_none(labels, placed))
-    return cut._replace(observed=cast(Array, ~np.repeat(patterns, n_chunks, 0)))
+    position = chunk_vector(placed(np.arange(len(values), dtype=np.int32)), length)
+    observed = ~np.repeat(patterns, n_chunks, 0)
+    return cut._replace(observed=cast(Array, observed), position=cast(Array, position))
 
 
 def known_or_none(

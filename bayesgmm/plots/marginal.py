@@ -59,7 +59,7 @@ def marginal(fit: Fit, draws: np.ndarray, columns: Sequence[int]) -> Marginal:
         means=np.asarray(flat.means)[..., columns],
         covariances=dense[..., np.asarray(columns)[:, None], columns],
         occupied=weights > 0 if counts is None else counts > 0,
-        shares=weights if counts is None else counts / fit.data.n_rows,
+        shares=weights if counts is None else counts / counts.sum(-1, keepdims=True),
     )
 
 

@@ -22,8 +22,8 @@ def anomaly_score(fit: Fit, X: Any, *, n_reference: int = N_REFERENCE, seed: int
 
     Args:
         fit: any fit; for a posterior densities are averaged over draws.
-        X: rows (M, D) with the columns of the fit. A row with missing cells (point fits) is compared
-            by the cells it has.
+        X: rows (M, D) with the columns of the fit. A row with missing cells is compared by the
+            cells it has.
         n_reference: number of rows drawn from the fit to compare with; the Monte Carlo error of a
             score p is the root of p (1 - p) / n_reference.
         seed: seed of these rows.

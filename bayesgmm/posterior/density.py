@@ -25,11 +25,11 @@ LONGEST_BLOCK = 8192
 def scaled_rows(fit: Fit, X: Any) -> np.ndarray:
     """Return rows (M, D) in engine units, checked against the columns of the fit.
 
-    A point fit serves rows with missing cells, NaN, by the cells that are there.
+    Rows with missing cells, NaN, are served by the cells that are there.
     """
-    model, missing = fit.model, fit.is_point
-    values = match_columns(X, model.names, model.named, np.dtype(float), missing=missing)
-    if missing and np.isnan(values).all(1).any():
+    model = fit.model
+    values = match_columns(X, model.names, model.named, np.dtype(float), missing=True)
+    if np.isnan(values).all(1).any():
         row = int(np.isnan(values).all(1).argmax())
         raise ValueError(
             f"Expected some observed cell in every row, got none in row {row}: nothing can be said of it. "
@@ -104,6 +104,12 @@ def log_responsibilities_at(family: Family, mixture: Mixture, columns: Array) ->
 
 
 @partial(jax.jit, static_argnums=0)
+def log_responsibilities_of_draws(family: Family, mixtures: Mixture, columns: Array) -> Array:
+    """Return log p(k | x) for S mixtures, one at a time, (S, K, n)."""
+    return jax.lax.map(lambda one: log_responsibilities_at(family, one, columns), mixtures)
+
+
+@partial(jax.jit, static_argnums=0)
 def log_densities_at(family: Family, mixtures: Mixture, columns: Array) -> Array:
     """Return log p(x) for S mixtures, one at a time, (S, n)."""
     return jax.lax.map(lambda one: log_density_at(family, one, columns), mixtures)
@@ -175,9 +181,13 @@ def log_density_with_error(fit: Fit, X: Any) -> DensityEstimate:
     scaled, draws = scaled_rows(fit, X), flat_draws(fit)
     batches = (len(fit.log_likelihood), int(np.sqrt(n_draws)))
     width = 16 * len(draws.log_weights) + 8 * draws.means.shape[-2] * (scaled.shape[1] + 2)
-    function = partial(_mean_and_error, fit.model.family, batches, draws)
-    table = np.concatenate(list(in_blocks(function, scaled, width)), axis=-1)
-    table[0] -= scaled.shape[1] * np.log(fit.model.affine.scale)
+
+    def function(family: Family, draws: Mixture, columns: Any) -> Array:
+        return _mean_and_error(family, batches, draws, columns)
+
+    blocks = list(over_rows(function, fit.model.family, draws, scaled, width))
+    table = np.concatenate(blocks, axis=-1)
+    table[0] -= log_unit(fit, scaled)
     return DensityEstimate(*table.astype(fit.model.dtype))
 
 
@@ -203,20 +213,47 @@ def _log_mean_density(family: Family, draws: Mixture, columns: Array) -> Array:
 
 @in_float64
 def pointwise_log_likelihood(fit: Fit) -> np.ndarray:
-    """Return log p(x_n | draw) for the fitted rows, labels summed out, (C, S, N) or (N,)."""
+    """Return log p(x_n | draw) for the fitted rows, labels summed out, (C, S, N) or (N,).
+
+    Of rows whose label is known it is log p(x_n, label | draw), what they contribute to the posterior.
+    """
     return np.concatenate(list(log_likelihood_blocks(fit)), axis=-1)
 
 
 def log_likelihood_blocks(fit: Fit, rows: Any = slice(None)) -> Iterator[np.ndarray]:
     """Yield log p(x_n | draw) of blocks of fitted rows, labels summed out, (C, S, n) or (n,)."""
     scaled, draws = fit.data.scaled()[rows], flat_draws(fit)
+    labels = None if fit.data.labels is None else fit.data.labels[rows]
     n_components, n_columns = draws.means.shape[-2:]
     width = 8 * len(draws.log_weights) + 8 * n_components * (n_columns + 2)
     units, done = log_unit(fit, scaled), 0
     for block in over_rows(log_densities_at, fit.model.family, draws, scaled, width):
-        in_units = block - units[done : done + block.shape[-1]]
-        done += block.shape[-1]
-        yield in_units.reshape(*fit.log_likelihood.shape, -1)
+        part = slice(done, done + block.shape[-1])
+        if labels is not None:
+            block = with_known(fit.model.family, draws, scaled[part], labels[part], block, width)
+        done = part.stop
+        yield (block - units[part]).reshape(*fit.log_likelihood.shape, -1)
+
+
+def with_known(
+    family: Family,
+    draws: Mixture,
+    scaled: np.ndarray,
+    labels: np.ndarray,
+    log_densities: np.ndarray,
+    width: int,
+) -> np.ndarray:
+    """Put log p(x, label) in the place of log p(x), (S, n), of rows whose label is known."""
+    found = log_densities.copy()
+    for label in np.unique(labels[labels >= 0]):
+        one = slice(label, label + 1)
+        covariance = draws.covariance
+        if not isinstance(covariance, Tied):
+            covariance = jax.tree.map(lambda leaf, one=one: leaf[:, one], covariance)
+        alone = Mixture(draws.log_weights[:, one], draws.means[:, one], covariance)
+        blocks = over_rows(log_densities_at, family, alone, scaled[labels == label], width)
+        found[:, labels == label] = np.concatenate(list(blocks), -1)
+    return found
 
 
 @in_float64

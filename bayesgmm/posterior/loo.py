@@ -121,6 +121,12 @@ def require_draws(fit: Fit, criterion: str) -> None:
             f"Expected a posterior, got an {fit.kind}: its draws do not follow the posterior that "
             f"{criterion} averages over. Use engine=bg.Gibbs() or bg.NUTS()."
         )
+    if fit.data.weights is not None and (fit.data.weights != 1).any():
+        raise ValueError(
+            f"Expected rows that count once each, got row weights: {criterion} leaves out one row at a time, "
+            "and a weight does not say what part of it. Fit rows repeated by whole weights "
+            "(np.repeat(rows, weights, axis=0))."
+        )
     if fit.log_likelihood.size < LEAST_DRAWS:
         raise ValueError(
             f"Expected at least {LEAST_DRAWS} draws, got {fit.log_likelihood.size}: too few for "

@@ -14,7 +14,6 @@ P - 1 by falling number of rows; places beyond its occupied components cost more
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple, Protocol, Self, cast
 
 import jax
@@ -22,7 +21,7 @@ import numpy as np
 
 from ..model.mixture import Mixture, Tied
 from ..result import Fit
-from .density import log_responsibilities_at
+from .density import log_responsibilities_of_draws, over_rows
 from .partition import evenly
 
 # Numbers held at once, eight bytes each; among more rows some, evenly spaced, decide.
@@ -107,9 +106,9 @@ class Stephens:
         """Compute the probabilities of some rows under the occupied components of every draw."""
         draws = occupied(fit, components)
         rows = some_rows(fit, components.component.size)
-        columns = np.asarray(fit.data.scaled()[rows].T)
-        one = partial(log_responsibilities_at, fit.model.family, columns=columns)
-        return cls(np.maximum(jax.lax.map(lambda each: one(mixture=each), draws), np.log(TINY)))
+        scaled, width = fit.data.scaled()[rows], 8 * draws.log_weights.size
+        blocks = over_rows(log_responsibilities_of_draws, fit.model.family, draws, scaled, width)
+        return cls(np.maximum(np.concatenate(list(blocks), -1), np.log(TINY)))
 
     def reference(self, chosen: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Return the logarithms of the mean probabilities of the clusters, (J, n)."""

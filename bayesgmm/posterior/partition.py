@@ -15,6 +15,7 @@ from ..numerics.precision import in_float64
 from ..result import Fit
 from .losses import Loss, losses, padded_size
 from .losses import vi_lower_bound as vi_lower_bound_of_draws
+from .named import are_all_named, most_frequent, under_names, with_named_shares
 from .salso import classified, renumbered, search
 
 MOST_DRAWS = 1_000
@@ -32,7 +33,8 @@ class Partition:
     """A representative partition of the fitted rows.
 
     Attributes:
-        labels: cluster of each row, 0 for the largest, (N,).
+        labels: cluster of each row, 0 for the largest; where labels are known, their clusters come
+            first, in their order, (N,).
         n_clusters: number of clusters, J.
         loss: the loss whose expectation it makes small.
         expected_loss: that expectation over the draws, for the searched rows; bits for the
@@ -62,6 +64,9 @@ def partition(
     The expectation is taken over up to 1,000 draws, evenly spaced. Up to 20,000 rows, evenly
     spaced, are searched together; each further row goes to the cluster where it costs least.
 
+    Rows whose label is known are in the cluster of that name. Where all components of the model have
+    such rows, every other row is in the cluster of its most frequent component.
+
     Args:
         fit: any fit; a point has one partition, that of the most probable components.
         loss: "vi", the variation of information, or "binder".
@@ -83,13 +88,18 @@ def partition(
     labels = fit.labels_of_draws(draws)
     searched = evenly(labels.shape[1], MOST_SEARCHED_ROWS)
     some = rank_by_size(labels[:, searched])
-    chosen = some[0] if len(some) == 1 else search(measure, some, n_runs, seed).labels
-    expected = float(losses(measure, chosen[None], some).mean())
-    if len(searched) < labels.shape[1]:
-        chosen = completed(measure, labels, searched, chosen)
+    if are_all_named(fit):
+        chosen = most_frequent(labels, fit.model.n_components)
+    else:
+        chosen = some[0] if len(some) == 1 else search(measure, some, n_runs, seed).labels
+        if len(searched) < labels.shape[1]:
+            chosen = completed(measure, labels, searched, chosen)
+        chosen = under_names(fit, chosen)
+    expected = float(losses(measure, chosen[None, searched], some).mean())
     chosen = chosen.astype(np.int64)
     n_clusters = int(chosen.max()) + 1
     shares = shares_of(cluster_counts(labels, chosen, fit.model.n_components, n_clusters))
+    shares = with_named_shares(fit, shares)
     return Partition(chosen, n_clusters, measure, expected, draws, searched, shares)
 
 

@@ -5,6 +5,8 @@ to do with component 1 of the next. A reference and the best assignment of every
 (``scipy.optimize.linear_sum_assignment``) are computed in turn until nothing changes; ``matching`` has
 three kinds of reference. Draws of all chains have one reference, so chains are matched as well.
 
+Components with known rows have their names already and are matched by them.
+
 A draw whose components, each by itself, would not go to different clusters is a non-permutation
 (Malsiner-Walli, Frühwirth-Schnatter & Grün 2016, Statistics and Computing 26, 303-324, section 4).
 When there are many, or when chains hold different clusters, no number per component means anything.
@@ -22,6 +24,7 @@ from ..numerics.precision import in_float64
 from ..result import Fit
 from .losses import Loss, losses
 from .matching import METHODS, Components, Method, components_of, picked_components
+from .named import names_first, with_named_places
 from .partition import Partition, evenly, rank_by_size
 
 MOST_ITERATIONS = 50
@@ -39,6 +42,8 @@ class NotIdentifiedError(ValueError):
 @dataclass(frozen=True)
 class Relabelled:
     """Components of draws under the names of J clusters, 0 for the heaviest.
+
+    Clusters whose label is known of some rows come before the others, in the order of their labels.
 
     Attributes:
         n_clusters: J.
@@ -115,7 +120,7 @@ def relabel(
     how = METHODS[method].of(fit, components)
     places, costs = matched(fit, how, components, of_modal, wanted)
     index = np.where(places < 0, -1, np.take_along_axis(components.component, places, 1))
-    index = index[:, order_of(fit, draws, index, clusters)]
+    index = index[:, names_first(fit, index, order_of(fit, draws, index, clusters))]
     rate = float(np.mean(~are_permutations(costs[of_modal])))
     chains = draws // fit.log_likelihood.shape[1]
     share = float(is_modal.mean())
@@ -151,7 +156,7 @@ def matched(
     reference = how.reference(np.array([central]), np.arange(n_clusters)[None])
     before = np.empty(0)
     for _ in range(MOST_ITERATIONS):
-        costs = how.costs(reference)
+        costs = with_named_places(fit, components.component, central, how.costs(reference))
         places = assigned(costs, components.is_there)
         if np.array_equal(places[of_modal], before):
             break

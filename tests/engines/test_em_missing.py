@@ -222,7 +222,9 @@ def test_masked_cells_of_iris_are_filled_better_than_by_column_means():
     assert theirs / ours > 1.8
 
 
-@pytest.mark.parametrize("start", ["kmeans", "k-means++", "random_from_data"])
+@pytest.mark.parametrize(
+    "start", ["kmeans", "k-means++", "random_from_data", "hierarchical", "annealed"]
+)
 def test_clusters_are_found_from_any_start(start):
     truth = np.repeat([0, 1, 2], 60)
     random = np.random.default_rng(2)
@@ -258,14 +260,6 @@ def test_a_new_row_without_a_cell_is_named(rows):
     fit = bg.fit(rows, bg.MixtureSpec.maximum_likelihood(K))
     with pytest.raises(ValueError, match="some observed cell in every row, got none in row 1"):
         bg.log_density(fit, [[1.0, 2.0, 3.0], [np.nan] * 3])
-
-
-@pytest.mark.parametrize("engine", [bg.Gibbs(progress=False), bg.NUTS(progress=False)])
-def test_samplers_do_not_take_them(rows, engine):
-    with pytest.raises(
-        ValueError, match=r"takes whole rows.* got missing cells .*use engine=bg\.EM"
-    ):
-        bg.fit(rows, bg.MixtureSpec(K), engine=engine)
 
 
 def test_rows_without_a_whole_one_have_no_predictive_check():
