@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import textbook as tb
 from diagnostics.draws import posterior_of_draws
+from quick import slow_after
 from scipy import stats
 from textbook import STRUCTURES, assert_mean
 
@@ -24,6 +25,9 @@ from bayesgmm.diagnostics.sensitivity import (
 from bayesgmm.model.prior_draws import draw_prior
 from bayesgmm.numerics.precision import in_float64
 
+some_structures = pytest.mark.parametrize(
+    "structure", slow_after(2, STRUCTURES, lambda one: one.name)
+)
 PRIORS = {"conjugate": bg.NormalInverseWishart, "independent": bg.IndependentNormalWishart}
 
 
@@ -46,7 +50,7 @@ def draws_and_log_prior(model, counts, n_draws=4_000):
 
 
 @pytest.mark.parametrize("kind", PRIORS)
-@pytest.mark.parametrize("family", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("family", slow_after(1, ["full", "tied", "diag", "spherical"]))
 def test_components_count_zero_on_average_under_the_prior(rows, family, kind):
     """Whatever the scale: the hyperprior's own density is all that is left."""
     model = model_of(rows, family, kind)
@@ -56,7 +60,7 @@ def test_components_count_zero_on_average_under_the_prior(rows, family, kind):
     assert_mean(found - of_scale, 0.0)
 
 
-@pytest.mark.parametrize("structure", STRUCTURES, ids=lambda one: one.name)
+@some_structures
 def test_a_component_more_adds_its_density_and_entropy(rows, structure):
     """Differences between draws are those of SciPy's densities; the entropy is the same in all."""
     scale = structure.pack(np.diag([2.0, 3.0])[None])[0]

@@ -25,7 +25,7 @@ from joint_prior import (
     of_labels,
     package_components,
 )
-from quick import quick_compilation
+from quick import quick_compilation, slow_after
 from scipy import stats
 from scipy.special import logsumexp
 
@@ -247,7 +247,7 @@ def name_of(case):
 @pytest.mark.parametrize(
     "case",
     [
-        *(pytest.param(case, id="quick-" + name_of(case)) for case in QUICK),
+        *slow_after(1, QUICK, lambda case: "quick-" + name_of(case)),
         *(pytest.param(case, id=name_of(case), marks=pytest.mark.slow) for case in SLOW),
     ],
 )

@@ -14,6 +14,7 @@ from numpyro import handlers
 from numpyro.infer import MCMC, NUTS, SVI, Predictive, Trace_ELBO
 from numpyro.infer.autoguide import AutoLaplaceApproximation, AutoNormal
 from numpyro.infer.util import log_density
+from quick import slow_after
 from scipy import stats
 from textbook import STRUCTURES, assert_close, assert_three_parts
 
@@ -172,7 +173,7 @@ def value_and_gradient(model, *args):
     return jax.jit(jax.value_and_grad(log_joint_of(model, *args)))
 
 
-@every_structure
+@pytest.mark.parametrize("structure", slow_after(2, STRUCTURES, lambda one: one.name))
 def test_value_and_gradient_are_scipys_prior_and_the_mixture_by_hand(structure, x):
     with jax.enable_x64(True):
         scaled, prior = in_engine_units(structure, x)
@@ -300,7 +301,7 @@ def test_larger_model_samples_with_the_users_own_nuts(x):
     assert abs(float(draws["slope"].mean()) - 2.5) < 1
 
 
-@pytest.mark.parametrize("is_double", [True, False])
+@pytest.mark.parametrize("is_double", slow_after(1, [True, False]))
 def test_svi_descends_in_the_precision_of_the_caller(x, is_double):
     model = numpyro_model(MixtureSpec(2), x)
     with jax.enable_x64(is_double):

@@ -170,6 +170,7 @@ def assert_same_posterior(ours, theirs, n_standard_errors=4):
         assert distance <= n_standard_errors * np.hypot(*errors), (name, distance, errors)
 
 
+@pytest.mark.slow
 def test_posterior_is_that_of_the_model_by_hand(run):
     prior = run.fit.model.prior_in_data_units
     theirs = sample_by_hand(full, prior, run.x, 300, 1000)

@@ -1,5 +1,7 @@
 """Restarts side by side: their agreement, their table, and what a loose tolerance leaves behind."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -93,10 +95,10 @@ def test_with_a_prior_the_one_that_was_kept_comes_first(rows):
 
 
 def test_samplers_have_no_restarts():
-    fit = bg.BayesianGaussianMixture(n_chains=1, n_draws=2, n_warmup=2)
-    fit.fit(np.random.default_rng(0).normal(size=(20, 1)))
+    fit = bg.fit(np.random.default_rng(0).normal(size=(20, 1)), bg.MixtureSpec(1), engine=bg.EM())
+    drawn = dataclasses.replace(fit, engine=bg.Gibbs(), kind="posterior", history={})
     with pytest.raises(ValueError, match="Expected a fit by EM, got one by Gibbs"):
-        bg.restarts(fit.fit_)
+        bg.restarts(drawn)
 
 
 def test_a_tolerance_met_on_a_slow_climb_is_warned_of():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from quick import quick_compilation
+from quick import quick_compilation, slow_after
 from textbook import assert_close
 
 import bayesgmm as bg
@@ -11,7 +11,7 @@ FRAME = bg.datasets.penguins().frame
 GIVEN = {"body_mass_g": 4000.0, "bill_length_mm": [40.0, 48.0]}
 
 
-@pytest.fixture(scope="module", params=["maximum likelihood", "posterior"])
+@pytest.fixture(scope="module", params=slow_after(1, ["maximum likelihood", "posterior"]))
 def model(request):
     if request.param == "posterior":
         quick = {"n_chains": 2, "n_warmup": 30, "n_draws": 20}

@@ -31,6 +31,7 @@ def posteriors():
     return {"one": posterior(1), "three": posterior(3)}
 
 
+@pytest.mark.slow
 def test_the_right_number_of_clusters_predicts_better(posteriors):
     table = bg.compare(posteriors)
     assert list(table.index) == ["three", "one"]

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 from diagnostics.draws import posterior_of_draws
-from quick import quick_compilation
+from quick import quick_compilation, slow_after
 from textbook import assert_close, assert_three_parts
 
 import bayesgmm as bg
@@ -129,7 +129,7 @@ def error_of_loo(fit):
     return np.std(by_chain, ddof=1) / np.sqrt(n_chains)
 
 
-@pytest.mark.parametrize("n_components", [1, 3])
+@pytest.mark.parametrize("n_components", slow_after(1, [1, 3]))
 def test_it_is_the_sum_over_all_partitions(n_components):
     """p(x_n | the others) is the evidence of all rows over that of the others."""
     law = en.finite(n_components, 1.5)

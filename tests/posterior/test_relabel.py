@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from clustered import handmade, shuffled
 from numpy.testing import assert_array_equal
-from quick import quick_compilation
+from quick import quick_compilation, slow_after
 from textbook import assert_close
 
 import bayesgmm as bg
@@ -88,7 +88,7 @@ def varying():
     return sample(rows_around(CENTRES), n_components="auto", max_components=6)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", slow_after(1, METHODS))
 def test_every_draw_can_be_kept(varying, method):
     fit = varying
     modal, whole = (bg.relabel(fit, method, keep=keep) for keep in ("modal", "all"))
