@@ -21,6 +21,7 @@ _HOME = {
     "GaussianMixture": "estimators.gaussian_mixture",
     "Imputation": "posterior.impute",
     "IndependentNormalWishart": "model.priors",
+    "LikelihoodRatioTest": "selection.bootstrap",
     "Membership": "posterior.membership",
     "MergedComponents": "posterior.merging",
     "Mixture": "model.mixture",
@@ -39,6 +40,7 @@ _HOME = {
     "Relabelled": "posterior.relabel",
     "SparseDirichlet": "model.weights",
     "anomaly_score": "posterior.anomaly",
+    "bootstrap_lrt": "selection.bootstrap",
     "clusters_by_prior": "diagnostics.sensitivity",
     "co_clustering": "posterior.partition",
     "credible_ball": "posterior.ball",
@@ -151,6 +153,7 @@ if TYPE_CHECKING:
     from .posterior.relabel import NotIdentifiedError, Relabelled, relabel
     from .posterior.waic import waic
     from .result import Fit, Outcome, Status
+    from .selection.bootstrap import LikelihoodRatioTest, bootstrap_lrt
     from .selection.select import SelectionWarning, select
     from .selection.selection import Selection
     from .store import load, save

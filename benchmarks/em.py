@@ -1,11 +1,13 @@
-"""EM against ``sklearn.mixture.GaussianMixture``: time per iteration, memory, cold start.
+"""EM against ``sklearn.mixture.GaussianMixture``: iterations, whole fits, memory, cold start.
 
 Both start from the same parameters with ``tol=0`` in float64 and are timed in turn in one process.
 The time of an iteration is the difference of a long and a short run over the difference of their
-lengths, so that checks, copies and starts cancel. Memory is the peak of a fresh process above the
-peak it had reached with the data loaded.
+lengths, so that checks, copies and starts cancel. The two bare products are features (F, n) by
+parameters (F, K) and by responsibilities (n, K), chunk by chunk as EM takes them. Memory is the peak of
+a fresh process above the peak it had reached with the data loaded. Where gmmx is installed, an
+iteration of it is timed as well.
 
-    uv run python benchmarks/em.py [--quick]
+    uv run python benchmarks/em.py [--quick] [--only grid|products|fits|gmmx|memory|cold]
 """
 
 import argparse
@@ -16,22 +18,42 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from timing import HEADER, Comparison, alternate_fresh, fresh_output, seconds
+from timing import (
+    HEADER,
+    Comparison,
+    alternate,
+    alternate_fresh,
+    fresh_output,
+    n_loops,
+    seconds,
+)
 
 import bayesgmm as bg
 from bayesgmm.model.mixture import Full
+from bayesgmm.numerics.rows import chunk_length
 
 
 class Case(NamedTuple):
-    """Sizes, and the least ratio aimed at."""
+    """Sizes."""
 
     n_rows: int
     n_columns: int
     n_components: int
-    target: float
+
+    @property
+    def work(self) -> float:
+        """Multiplications of one product of an iteration."""
+        n_features = (self.n_columns + 1) * (self.n_columns + 2) / 2
+        return self.n_rows * self.n_components * n_features
+
+    def __str__(self) -> str:
+        """Show the sizes."""
+        return f"{self.n_rows:8} {self.n_columns:3} {self.n_components:3}"
 
 
 class Lengths(NamedTuple):
@@ -41,11 +63,19 @@ class Lengths(NamedTuple):
     long: int
 
 
-CASES = (Case(100_000, 10, 10, 15), Case(1_000_000, 3, 8, 15), Case(100_000, 32, 16, 4))
-QUICK_CASES = (Case(20_000, 10, 10, 15), Case(100_000, 3, 8, 15))
-OURS, THEIRS = Lengths(2, 22), Lengths(2, 6)
+GRID = [
+    Case(n_rows, n_columns, n_components)
+    for n_rows in (1_000, 10_000, 100_000, 1_000_000)
+    for n_columns in (2, 10, 32)
+    for n_components in (3, 10, 30)
+]
+QUICK_GRID = [case for case in GRID if case.n_rows in (1_000, 10_000)]
+PRODUCTS = [case for case in GRID if case.n_rows == 100_000]
+WHOLE_FIT = Case(1_000, 2, 3)
+# Work of a run that is long enough to be timed, in rows x components x features.
+ENOUGH = 2e9
 
-MEMORY_CASE = Case(1_000_000, 10, 20, 600)
+MEMORY_CASE, MOST_MEGABYTES = Case(1_000_000, 10, 20), 600
 MEMORY = """
 import sys, numpy as np, bayesgmm as bg
 def peak():
@@ -113,16 +143,107 @@ def seconds_per_iteration(run: Callable[[int], Any], lengths: Lengths) -> float:
     return (long - short) / (lengths.long - lengths.short)
 
 
+def lengths_of(case: Case) -> tuple[Lengths, Lengths]:
+    """Return lengths of our runs and theirs: longer for less work, so that each can be timed."""
+    more = int(np.clip(ENOUGH / case.work, 2, 400))
+    return Lengths(2, 2 + 5 * more), Lengths(2, 2 + more)
+
+
 def compare(case: Case, n_repeats: int) -> Comparison:
     """Time an iteration of both, in turn, and check that they do the same."""
-    x = draw_rows(*case[:3])
+    x = draw_rows(*case)
     means = starting_means(x, case.n_components)
     ours, theirs = partial(run_ours, x, means), partial(run_theirs, x, means)
-    np.testing.assert_allclose(ours(THEIRS.long), theirs(THEIRS.long), rtol=1e-6, atol=1e-6)
-    for n_iter in OURS:
+    np.testing.assert_allclose(ours(4), theirs(4), rtol=1e-5, atol=1e-5)
+    our_lengths, their_lengths = lengths_of(case)
+    for n_iter in our_lengths:
         ours(n_iter)
     turns = [
-        [seconds_per_iteration(ours, OURS), seconds_per_iteration(theirs, THEIRS)]
+        [seconds_per_iteration(ours, our_lengths), seconds_per_iteration(theirs, their_lengths)]
+        for _ in range(n_repeats)
+    ]
+    return Comparison(*np.array(turns).T)
+
+
+def bare_products(case: Case) -> Callable[[], Any]:
+    """Return a program that runs only the two products of an iteration, chunk by chunk."""
+    n_features = (case.n_columns + 1) * (case.n_columns + 2) // 2
+    length = chunk_length(case.n_rows, n_features + case.n_components)
+    n_chunks = -(-case.n_rows // length)
+    with jax.enable_x64(True):
+        features = jnp.ones((n_chunks, n_features, length))
+        parameters = jnp.ones((case.n_components, n_features))
+
+    @jax.jit
+    def run(features: Any, parameters: Any) -> Any:
+        def chunk(total: Any, part: Any) -> tuple[Any, None]:
+            shares = parameters @ part
+            return total + jax.lax.dot_general(part, shares, (((1,), (1,)), ((), ()))), None
+
+        return jax.lax.scan(chunk, jnp.zeros(parameters.T.shape), features)[0]
+
+    def program() -> None:
+        with jax.enable_x64(True):
+            jax.block_until_ready(run(features, parameters))
+
+    return program
+
+
+def products_against_iteration(case: Case, n_repeats: int) -> Comparison:
+    """Time the two bare products, as "ours", and an iteration, as "theirs", in turn."""
+    x = draw_rows(*case)
+    ours = partial(run_ours, x, starting_means(x, case.n_components))
+    lengths, _ = lengths_of(case)
+    program = bare_products(case)
+    n_calls = n_loops(program)
+    for n_iter in lengths:
+        ours(n_iter)
+    turns = [
+        [seconds(program, n_calls), seconds_per_iteration(ours, lengths)] for _ in range(n_repeats)
+    ]
+    return Comparison(*np.array(turns).T)
+
+
+def whole_fits(case: Case, n_repeats: int) -> Comparison:
+    """Time whole fits from k-means, starts included, with warm programs."""
+    x = draw_rows(*case)
+    classes = (bg.GaussianMixture, GaussianMixture)
+    programs = [partial(fit_one, one, case.n_components, x) for one in classes]
+    return alternate(*programs, n_repeats)
+
+
+def fit_one(estimator: Any, n_components: int, x: np.ndarray) -> None:
+    """Fit an estimator."""
+    estimator(n_components, random_state=0).fit(x)
+
+
+def gmmx_iteration(case: Case, n_repeats: int) -> Comparison | None:
+    """Time an iteration of ours and of gmmx, in turn; None where it is not installed."""
+    try:
+        from gmmx import EMFitter, GaussianMixtureModelJax
+    except ImportError:
+        return None
+    x = draw_rows(*case)
+    means = starting_means(x, case.n_components)
+    ours = partial(run_ours, x, means)
+
+    def theirs(n_iter: int) -> None:
+        with jax.enable_x64(True):
+            covariances = np.tile(np.eye(case.n_columns), (case.n_components, 1, 1))
+            weights = np.full(case.n_components, 1 / case.n_components)
+            start = GaussianMixtureModelJax.from_squeezed(
+                means=means, covariances=covariances, weights=weights
+            )
+            found = EMFitter(tol=0.0, max_iter=n_iter).fit(x=jnp.asarray(x), gmm=start)
+            jax.block_until_ready(found.gmm.means)
+
+    our_lengths, their_lengths = lengths_of(case)
+    for n_iter in our_lengths:
+        ours(n_iter)
+    for n_iter in their_lengths:
+        theirs(n_iter)
+    turns = [
+        [seconds_per_iteration(ours, our_lengths), seconds_per_iteration(theirs, their_lengths)]
         for _ in range(n_repeats)
     ]
     return Comparison(*np.array(turns).T)
@@ -132,37 +253,84 @@ def extra_megabytes(case: Case, start: str) -> float:
     """Return the peak memory of a fit above the data, in a fresh process."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "x.npy")
-        np.save(path, draw_rows(*case[:3]))
+        np.save(path, draw_rows(*case))
         code = MEMORY.format(start=start, n_components=case.n_components, path=path)
         return float(fresh_output(code))
 
 
-def print_iterations(cases: tuple[Case, ...], n_repeats: int) -> None:
+def print_grid(is_quick: bool) -> None:
+    """Print a row per size, and the geometric mean of the ratios."""
+    print(f"time per iteration, ours and scikit-learn's\n{'N':>8} {'D':>3} {'K':>3} {HEADER}")
+    ratios = []
+    for case in QUICK_GRID if is_quick else GRID:
+        found = compare(case, 3 if case.work > ENOUGH / 4 else 5)
+        ratios.append(np.median(found.ratios))
+        print(f"{case} {found}", flush=True)
+    mean = np.exp(np.mean(np.log(ratios)))
+    print(f"geometric mean of the ratios {mean:.1f}, lowest {np.min(ratios):.1f}")
+
+
+def print_products(is_quick: bool) -> None:
     """Print a row per size."""
-    print(f"time per iteration\n{'N':>8} {'D':>3} {'K':>3} {HEADER}  target")
-    for case in cases:
-        sizes = f"{case.n_rows:8} {case.n_columns:3} {case.n_components:3}"
-        print(f"{sizes} {compare(case, n_repeats)}  {case.target:g}", flush=True)
+    print("\ntwo bare products and an iteration; required at most 2.5")
+    print(
+        f"{'N':>8} {'D':>3} {'K':>3} {HEADER}".replace("ours", "bare").replace("theirs", "  ours")
+    )
+    for case in PRODUCTS:
+        print(f"{case} {products_against_iteration(case, 3 if is_quick else 7)}", flush=True)
 
 
-def print_memory(case: Case) -> None:
+def print_fits(is_quick: bool) -> None:
+    """Print whole fits with warm programs."""
+    print(f"\nwhole fits at {tuple(WHOLE_FIT)}, warm; required 3\n{HEADER}")
+    print(whole_fits(WHOLE_FIT, 5 if is_quick else 15), flush=True)
+
+
+def print_gmmx(is_quick: bool) -> None:
+    """Print a row per size at N = 100,000."""
+    print(f"\ntime per iteration, ours and gmmx's\n{'N':>8} {'D':>3} {'K':>3} {HEADER}")
+    for case in PRODUCTS[:2] if is_quick else PRODUCTS:
+        found = gmmx_iteration(case, 3)
+        if found is None:
+            print("gmmx is not installed")
+            return
+        print(f"{case} {found}", flush=True)
+
+
+def print_memory(is_quick: bool) -> None:
     """Print a row per start."""
-    shape = (case.n_rows, case.n_columns, case.n_components)
-    print(f"\npeak memory over the data at {shape}, target < {case.target:g} MB")
+    del is_quick
+    shape = tuple(MEMORY_CASE)
+    print(f"\npeak memory over the data at {shape}, target < {MOST_MEGABYTES} MB")
     for start in ("random_from_data", "kmeans"):
-        print(f"{start:>18} {extra_megabytes(case, start):8.0f} MB", flush=True)
+        print(f"{start:>18} {extra_megabytes(MEMORY_CASE, start):8.0f} MB", flush=True)
+
+
+def print_cold(is_quick: bool) -> None:
+    """Print fresh processes."""
+    cold = alternate_fresh(COLD_OURS, COLD_THEIRS, 2 if is_quick else 5)
+    print(f"\ncold process, 150 rows, 4 columns, 3 components; required 0.4\n{HEADER}\n{cold}")
+
+
+SECTIONS = {
+    "grid": print_grid,
+    "products": print_products,
+    "fits": print_fits,
+    "gmmx": print_gmmx,
+    "memory": print_memory,
+    "cold": print_cold,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes, few repeats, no memory")
-    is_quick = parser.parse_args().quick
+    parser.add_argument("--only", choices=SECTIONS, help="one section")
+    asked = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    print_iterations(QUICK_CASES if is_quick else CASES, 3 if is_quick else 7)
-    if not is_quick:
-        print_memory(MEMORY_CASE)
-    cold = alternate_fresh(COLD_OURS, COLD_THEIRS, 2 if is_quick else 5)
-    print(f"\ncold process, 150 rows, 4 columns, 3 components\n{HEADER}\n{cold}")
+    for name, section in SECTIONS.items():
+        if asked.only == name or (asked.only is None and not (asked.quick and name == "memory")):
+            section(asked.quick)
 
 
 if __name__ == "__main__":
