@@ -25,7 +25,7 @@ from .grid_starts import Starts
 from .packs import Worked, lanes_of, loads, put, take, work_off
 
 # Updates of EM between two packings.
-TURNS = 8
+TURNS = 32
 
 
 @dataclass(frozen=True)

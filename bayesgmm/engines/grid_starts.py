@@ -15,16 +15,18 @@ from ..model.lanes import Lanes
 from ..model.mixture import Mixture
 from ..model.resolved import Model
 from ..numerics.precision import to_numpy
-from ..numerics.rows import Rows, chunk_rows
+from ..numerics.rows import Rows, chunk_length, chunk_rows
 from .climb import Climb, Objective, begin, maximisation
 from .em import EM
 from .grid import Grid, padded
 from .kmeans import Means, lloyd, nearest_statistics, seeds
 from .packs import lanes_of, loads, put, take, work_off
-from .starts import cut_start, points_of, starting_mixture, tree_of
+from .starts import Points, cut_start, points_of, starting_mixture, tree_of
 
 # Updates of k-means between two packings.
 TURNS = 8
+# Rows on which k-means runs, drawn at random where there are more: enough for a start.
+MOST_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def starts_of(engine: EM, data: Dataset, grid: Grid, seed: int) -> Starts:
 
 def kmeans_centres(data: Dataset, grid: Grid, seed: int) -> np.ndarray:
     """Return the centres of k-means for every lane, (L, K, D)."""
-    points, random = points_of(data), np.random.RandomState(seed)
+    random = np.random.RandomState(seed)
+    points, rows = rows_for_kmeans(data, grid, random)
     n_lanes, n_init = len(grid.sizes), len(grid.of(grid.sizes[0]))
     centres = np.zeros((n_lanes, grid.shape.n_components, data.n_columns))
     for restart in range(n_init):
@@ -72,7 +75,7 @@ def kmeans_centres(data: Dataset, grid: Grid, seed: int) -> np.ndarray:
     variance = np.float64(points.scaled.var(0).mean())
 
     def advance(means: Means, lanes: Lanes) -> Means:
-        return lloyd(means, grid.rows, variance, np.int32(TURNS), lanes)
+        return lloyd(means, rows, variance, np.int32(TURNS), lanes)
 
     zeros = np.zeros(n_lanes, np.int32)
     start = Means(*(cast(Array, part) for part in (centres, zeros, zeros > 0)))
@@ -80,6 +83,20 @@ def kmeans_centres(data: Dataset, grid: Grid, seed: int) -> np.ndarray:
     if worked.interrupted:
         raise KeyboardInterrupt
     return worked.state.centres
+
+
+def rows_for_kmeans(
+    data: Dataset, grid: Grid, random: np.random.RandomState
+) -> tuple[Points, Rows]:
+    """Return the rows, or some of those that count."""
+    points = points_of(data)
+    counted = np.arange(data.n_rows) if data.weights is None else np.flatnonzero(data.weights)
+    if len(counted) <= MOST_ROWS:
+        return points, grid.rows
+    some = points.only(random.choice(counted, MOST_ROWS, replace=False))
+    width = data.n_columns + grid.shape.width
+    cut = chunk_rows(some.scaled, chunk_length(MOST_ROWS, width), some.weights)
+    return some, jax.device_put(cut)
 
 
 @partial(jax.jit, static_argnums=(0, 4))

@@ -5,7 +5,6 @@ Lloyd's algorithm (1982, IEEE Transactions on Information Theory 28, 129-137) fr
 each restart draws a single sequence for all K.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -15,9 +14,9 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ..model.families.base import Family
-from ..model.kernel import assigned_statistics, sum_chunks
-from ..model.lanes import Lanes
-from ..model.mixture import Statistics
+from ..model.kernel import sum_chunks
+from ..model.lanes import Lanes, apart, side_by_side
+from ..model.mixture import Mixture, Statistics, Tied
 from ..numerics.rows import Rows
 
 MOST_UPDATES = 300
@@ -74,10 +73,19 @@ def lloyd(means: Means, rows: Rows, variance: ArrayLike, n_turns: ArrayLike, lan
 
 
 def nearest_sums(flat: Array, rows: Rows, lanes: Lanes) -> Array:
-    """Return how many rows are nearest to each centre (W, D), and their sums, (W, 1 + D)."""
-    share = nearest(flat, rows.values, lanes) * rows.weights
+    """Return how many rows are nearest to each centre (W, D), and their sums, (W, 1 + D).
+
+    Rows as near to two centres count for both.
+    """
+    scores = scores_of(flat, rows.values)
+    share = jnp.where(scores >= lanes.highest(scores)[lanes.lane], rows.weights, 0.0)
     ones = jnp.ones_like(rows.values[:1])
     return share @ jnp.concatenate([ones, rows.values]).T
+
+
+def scores_of(flat: Array, columns: Array) -> Array:
+    """Return half of |x|^2 less the squared distance to each centre, (W, n)."""
+    return flat @ columns - (flat**2).sum(-1, keepdims=True) / 2
 
 
 def nearest(flat: Array, columns: Array, lanes: Lanes) -> Array:
@@ -85,13 +93,24 @@ def nearest(flat: Array, columns: Array, lanes: Lanes) -> Array:
 
     Rows as near to two centres are shared.
     """
-    scores = flat @ columns - (flat**2).sum(-1, keepdims=True) / 2
+    scores = scores_of(flat, columns)
     is_nearest = (scores >= lanes.highest(scores)[lanes.lane]).astype(scores.dtype)
     return is_nearest / lanes.total(is_nearest)[lanes.lane]
 
 
 def nearest_statistics(family: Family, centres: Array, rows: Rows, lanes: Lanes) -> Statistics:
     """Return the statistics of the rows nearest to each centre (L, K, D), (L, K, ...)."""
-    choose = partial(nearest, lanes.flat(centres), lanes=lanes)
-    flat = assigned_statistics(family, rows.values, rows, choose)
-    return jax.tree.map(lambda leaf: lanes.padded(leaf, centres.shape[1]), flat)
+    shape = centres.shape
+    size = shape[:1] if family.record is Tied else shape[:2]
+    identity = jnp.broadcast_to(jnp.eye(shape[-1], dtype=centres.dtype), (*size, *shape[-1:] * 2))
+    unit = Mixture(jnp.zeros(shape[:2]), centres, family.from_matrices(identity))
+    flat_family, flat = side_by_side(family, unit, lanes)
+
+    def moments(part: Rows) -> tuple[Array, Array, Array]:
+        share = nearest(flat.means[0], part.values, lanes)[None] * part.weights
+        residuals = part.values - flat.means[..., None]
+        first = jnp.einsum("bwn,bwdn->bwd", share, residuals)
+        return share.sum(-1), first, flat_family.second_moment(share, residuals)
+
+    found = flat_family.statistics_about(flat, *sum_chunks(moments, rows))
+    return apart(found, lanes, shape[1])

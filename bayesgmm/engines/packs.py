@@ -19,7 +19,7 @@ from ..model.lanes import Lanes
 # Components on the flat axis: wide enough for a product to run at full speed, narrow enough that the
 # last lanes do not work in an empty load.
 WIDEST = 256
-LOADS = 4
+LOADS = 16
 
 
 class Shape(NamedTuple):

@@ -18,9 +18,11 @@ NUMBERS, N_INIT = (1, 2, 3, 5), 3
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_centres_are_scikit_learns(weighted):
-    frame = bg.datasets.iris().frame.select_dtypes("number")
-    weights = np.random.default_rng(0).uniform(0.5, 3, len(frame)) if weighted else None
-    data = bg.Dataset.from_array(frame, weights=weights)
+    # Of random numbers, which are never as near to two centres.
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(150, 3)) + rng.normal(scale=3, size=(4, 3))[rng.integers(4, size=150)]
+    weights = rng.uniform(0.5, 3, len(rows)) if weighted else None
+    data = bg.Dataset.from_array(rows, weights=weights)
 
     @in_float64
     def ours():

@@ -8,7 +8,7 @@
 Both stop at the same tolerance; a second row has the default of ``select``, whose best restarts climb on
 until the criteria can be compared.
 
-    uv run python benchmarks/select.py [--quick] [--only textbook|cold|large|mclust]
+    uv run python benchmarks/sweeps.py [--quick] [--only textbook|cold|large|mclust]
 """
 
 import argparse
