@@ -41,10 +41,10 @@ class Grid(NamedTuple):
 def grid_of(data: Dataset, n_components: Sequence[int], n_init: int) -> Grid:
     """Lay out the lanes."""
     sizes = np.repeat(np.array(n_components), n_init)
-    shape = load_shape(sizes)
-    n_columns = data.n_columns
-    width = (n_columns + 1) * (n_columns + 2) // 2 + shape.width
-    return Grid(sizes, shape, jax.device_put(data.rows(chunk_length(data.n_rows, width))))
+    n_features = (data.n_columns + 1) * (data.n_columns + 2) // 2
+    shape = load_shape(sizes, n_features)
+    length = chunk_length(data.n_rows, n_features + shape.width)
+    return Grid(sizes, shape, jax.device_put(data.rows(length)))
 
 
 def padded(mixture: Mixture, n_components: int) -> Mixture:

@@ -16,8 +16,9 @@ from tqdm.auto import tqdm
 
 from ..model.lanes import Lanes
 
-# Components on the flat axis: wide enough for a product to run at full speed, narrow enough that the
-# last lanes do not work in an empty load.
+# Components on the flat axis: so many that features, computed once for each load, cost little beside
+# what is done with them, but few enough that the last lanes do not work in an empty load.
+PER_FEATURE = 4
 WIDEST = 256
 LOADS = 16
 
@@ -50,10 +51,10 @@ class Worked(NamedTuple):
     interrupted: bool
 
 
-def load_shape(sizes: np.ndarray) -> Shape:
-    """Return the shape of the loads for lanes with so many components, (L,)."""
+def load_shape(sizes: np.ndarray, n_features: int) -> Shape:
+    """Return the shape of the loads for lanes with so many components, (L,), and features."""
     most, total = int(sizes.max()), int(sizes.sum())
-    width = max(most, min(WIDEST, -(-total // LOADS)))
+    width = max(most, min(WIDEST, total, max(-(-total // LOADS), PER_FEATURE * n_features)))
     return Shape(min(len(sizes), -(-width * len(sizes) // total)), most, width)
 
 

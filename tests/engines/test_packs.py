@@ -19,7 +19,7 @@ class Counter(NamedTuple):
 
 @every_grid
 def test_every_lane_is_in_one_load_that_holds_it(sizes):
-    shape = load_shape(sizes)
+    shape = load_shape(sizes, 3)
     packed = list(loads(sizes, np.arange(len(sizes)), shape))
     assert sorted(np.concatenate(packed)) == list(range(len(sizes)))
     for members in packed:
@@ -33,7 +33,7 @@ def test_every_lane_is_in_one_load_that_holds_it(sizes):
 
 def test_loads_are_nearly_full():
     sizes = SIZES[0]
-    shape = load_shape(sizes)
+    shape = load_shape(sizes, 3)
     assert len(list(loads(sizes, np.arange(100), shape))) <= 1 + sizes.sum() / (0.85 * shape.width)
 
 
@@ -46,7 +46,7 @@ def test_lanes_leave_when_they_are_done():
         return Counter(state.left - 1)
 
     state = Counter(done.copy())
-    worked = work_off(advance, state, sizes, load_shape(sizes), lambda state: state.left > 0)
+    worked = work_off(advance, state, sizes, load_shape(sizes, 3), lambda state: state.left > 0)
     assert not worked.state.left.any()
     assert sum(seen) == (sizes * done).sum()
     assert (worked.seconds > 0).all()
@@ -62,6 +62,6 @@ def test_an_interruption_keeps_what_is_done():
         return Counter(state.left - 1)
 
     state = Counter(np.array([9, 9]))
-    worked = work_off(advance, state, sizes, load_shape(sizes), lambda state: state.left > 0)
+    worked = work_off(advance, state, sizes, load_shape(sizes, 3), lambda state: state.left > 0)
     assert worked.interrupted
     assert (18 - worked.state.left.sum()) == sum((calls[i].sizes > 0).sum() for i in range(3))
