@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from .engines.gibbs import Gibbs
 from .model.resolved import Model, resolve
 from .model.spec import MixtureSpec
 from .numerics.precision import in_float64
-from .numerics.programs import make_room
+from .numerics.programs import keep_room
 from .result import Fit, Provenance
 
 VERSIONED = ("bayesgmm", "jax", "numpyro", "numpy")
@@ -72,7 +73,7 @@ def fit(
     model = resolve(spec, data)
     engine = default_engine(spec) if engine is None else engine
     begun = time.perf_counter()
-    make_room()
+    keep_room()
     result = engine.run(jax.random.key(check_seed(seed)), model, data)
     return replace(result, provenance=stamp(seed, time.perf_counter() - begun))
 
@@ -103,12 +104,18 @@ def check_seed(seed: Any) -> int:
     return int(seed)
 
 
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that matter."""
+    return {name: version(name) for name in VERSIONED}
+
+
 def stamp(seed: int, seconds: float) -> Provenance:
     """Record versions, seed and time."""
     return Provenance(
         seed=int(seed),
         seconds=seconds,
         dtype="float64",
-        versions={name: version(name) for name in VERSIONED},
+        versions=dict(versions()),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -1,14 +1,18 @@
 """The restarts of EM as a table, the best first."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from ..result import Fit
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("log_likelihood", "n_iter", "converged", "collapsed", "agreement")
 
 
-def restarts(fit: Fit) -> pd.DataFrame:
+def restarts(fit: Fit) -> "pd.DataFrame":
     """Rank the restarts of an EM fit.
 
     Args:
@@ -28,6 +32,9 @@ def restarts(fit: Fit) -> pd.DataFrame:
             f"Expected a fit by EM, got one by {type(fit.engine).__name__}: it has no restarts. Use "
             "bg.fit(X, spec, engine=bg.EM(n_init=10))."
         )
+    # Imported on use: an estimator has the table, but need not wait for it.
+    import pandas as pd
+
     found = {name: np.asarray(fit.history[f"restart_{name}"]) for name in COLUMNS}
     table = pd.DataFrame(found | {"collapsed": found["collapsed"] >= 0})
     rest = table.drop(index=int(fit.history["best_restart"]))

@@ -72,6 +72,16 @@ def lloyd(means: Means, rows: Rows, variance: ArrayLike, n_turns: ArrayLike, lan
     return jax.lax.while_loop(goes_on, turn, (means, jnp.int32(0)))[0]
 
 
+@jax.jit
+def lloyd_labels(centres: Array, rows: Rows, variance: ArrayLike) -> Array:
+    """Run Lloyd's algorithm from centres (K, D); return each row's nearest, (n_chunks, chunk)."""
+    size = len(centres)
+    lanes = Lanes(jnp.zeros(size, jnp.int32), jnp.arange(size), jnp.full(1, size))
+    start = Means(centres[None], jnp.zeros(1, jnp.int32), jnp.zeros(1, bool))
+    (end,) = lloyd(start, rows, variance, MOST_UPDATES, lanes).centres
+    return jax.lax.map(lambda columns: scores_of(end, columns).argmax(0), rows.values)
+
+
 def nearest_sums(flat: Array, rows: Rows, lanes: Lanes) -> Array:
     """Return how many rows are nearest to each centre (W, D), and their sums, (W, 1 + D).
 

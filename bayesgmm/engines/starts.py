@@ -19,6 +19,7 @@ from .climb import Objective, mixture_from_labels, mixture_from_responsibilities
 from .filling import regressed
 from .given import check_responsibilities, covariance_from_precisions, given_mixture
 from .hierarchical import MOST_ROWS, Dendrogram, dendrogram
+from .kmeans import lloyd_labels, seeds
 
 MOST_FILLINGS = 20
 NAMES = ("kmeans", "k-means++", "random", "random_from_data", "hierarchical", "annealed")
@@ -138,7 +139,11 @@ def _named(
     if name == "random":
         return _from_table(random_table(random, points, n_components), model, objective, rows)
     if name in PARTITIONS:
-        labels = PARTITIONS[name](points, n_components, random)
+        labels = (
+            compiled_kmeans_labels(points, n_components, random, rows)
+            if name == "kmeans" and points.missing is None
+            else PARTITIONS[name](points, n_components, random)
+        )
         rows = rows if points.missing is None else filled_rows(points, labels, rows)
         return mixture_of_labels(model.family, objective, labels, rows, n_components)
     chosen = chosen_rows(name, random, n_components, points)
@@ -219,6 +224,23 @@ def clamped_table(points: Points, table: np.ndarray) -> np.ndarray:
     named = table[:, order]
     named[known] = of_known
     return named
+
+
+def compiled_kmeans_labels(
+    points: Points, n_components: int, random: np.random.RandomState, rows: Rows
+) -> np.ndarray:
+    """Return the labels of ``kmeans_labels`` from the same seeds, by one compiled program, (N,)."""
+    first = seeds(points.scaled, points.weights, n_components, random)
+    variance = np.float64(points.scaled.var(0).mean())
+    labels = np.asarray(lloyd_labels(first, rows, variance)).ravel()[: len(points.scaled)]
+    found = np.bincount(labels, minlength=n_components)
+    if found.all():
+        return labels
+    # A cluster lost all its rows: scikit-learn gives it the row farthest from its centre.
+    from sklearn.cluster import KMeans
+
+    means = KMeans(n_components, init=first, n_init=1)
+    return means.fit(points.scaled, sample_weight=points.weights).labels_
 
 
 def kmeans_labels(points: Points, n_components: int, random: np.random.RandomState) -> np.ndarray:

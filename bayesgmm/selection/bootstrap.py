@@ -18,7 +18,7 @@ from ..api import check_seed, dataset_of
 from ..data.dataset import Dataset, DataWarning
 from ..engines.em import EM
 from ..numerics.precision import in_float64
-from ..numerics.programs import make_room
+from ..numerics.programs import keep_room
 from ..posterior.density import draw_rows
 from ..result import Fit
 from .request import Request, check_numbers, check_structures, check_tolerance
@@ -106,7 +106,7 @@ def bootstrap_lrt(
     request = Request(
         (), structures, "bic", 0, engine, check_tolerance(short_tol), check_seed(seed)
     )
-    make_room()
+    keep_room()
     rows: dict[int, dict[str, float]] = {}
     drawn: dict[int, np.ndarray] = {}
     random = np.random.RandomState(seed)

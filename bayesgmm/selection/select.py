@@ -14,8 +14,8 @@ from ..engines.em import EM
 from ..engines.grid import trimmed
 from ..engines.restarts import agreement
 from ..numerics.precision import in_float64
-from ..numerics.programs import make_room
-from ..result import Fit
+from ..numerics.programs import keep_room
+from ..result import Fit, Outcome
 from .folds import cross_validated
 from .request import (
     Request,
@@ -26,7 +26,7 @@ from .request import (
 )
 from .selection import Selection
 from .sweep import Swept, n_restarts, sweep
-from .table import COLUMN, table_of
+from .table import COLUMN, records_of
 
 
 class SelectionWarning(UserWarning):
@@ -103,21 +103,21 @@ def select(
         seed=check_seed(seed),
     )
     data = dataset_of(X, sample_weight, labels)
-    make_room()
+    keep_room()
     begun = time.perf_counter()
     lanes = n_restarts(request, data) * len(request.n_components) * len(request.structures)
     with tqdm(total=lanes * (1 + n_folds), desc="select", disable=not progress, leave=False) as bar:
         swept = list(sweep(request, data, bar))
         stopped = swept[-1].climbed.interrupted
         validated = {} if stopped or not n_folds else cross_validated(request, data, bar)
-    table = table_of(request, data, swept, validated)
+    records = records_of(request, data, swept, validated)
     origin = stamp(seed, time.perf_counter() - begun)
     fits = {
         (one.structure, size): replace(fit, provenance=origin)
         for one in swept
         for size, fit in one.climbed.fits.items()
     }
-    found = Selection(table, criterion, fits, settings_of(request))
+    found = Selection(records, criterion, fits, settings_of(request))
     return judged(found, swept, request)
 
 
@@ -146,7 +146,7 @@ def with_agreement(fit: Fit, swept: Swept) -> Fit:
 
 def judged(found: Selection, all_swept: list[Swept], request: Request) -> Selection:
     """Complete the fit of the winner, and warn where it may not be one."""
-    if not found.table["delta"].notna().any():
+    if np.isnan(found.deltas).all():
         return found
     structure, size = found.best
     swept = next(one for one in all_swept if one.structure == structure)
@@ -158,21 +158,22 @@ def judged(found: Selection, all_swept: list[Swept], request: Request) -> Select
 
 def doubts(found: Selection, request: Request) -> list[str]:
     """Return reasons to doubt the winner."""
-    ranked = found.ranked
-    first = ranked.iloc[0]
+    order = np.argsort(np.where(np.isnan(found.deltas), np.inf, found.deltas), kind="stable")
+    first, *others = (found.records[index] for index in order)
     size, said = int(first["n_components"]), []
     tried = request.n_components
     if len(tried) > 1 and size == tried[-1]:
         said.append(
             f"The best number of components, {size}, is the largest tried. Extend n_components."
         )
-    if not found.fits[found.best].status.ok:
+    if first["status"] != Outcome.CONVERGED.value:
         said.append(f"The best model did not converge: {first['reason']}")
-    if len(ranked) > 1 and request.criterion != "cv":
-        open_gain = 2 * float(np.nanmax([0.0, *ranked["remaining_gain"].iloc[:2]]))
-        if ranked["delta"].iloc[1] < open_gain:
+    if others and request.criterion != "cv":
+        gains = [row["remaining_gain"] for row in (first, others[0])]
+        open_gain = 2 * float(np.nanmax([0.0, *gains]))
+        if others[0]["delta"] < open_gain:
             said.append(
-                f"The best model is ahead by {ranked['delta'].iloc[1]:.2g} in {COLUMN[request.criterion]}, and "
+                f"The best model is ahead by {others[0]['delta']:.2g} in {COLUMN[request.criterion]}, and "
                 f"{open_gain:.2g} is still to be gained by EM. Lower tol and raise max_iter."
             )
     return said

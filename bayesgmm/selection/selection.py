@@ -1,18 +1,18 @@
 """What a sweep found: ``Selection``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ..estimators.gaussian_mixture import GaussianMixture, estimator_of
 from ..result import Fit
-from .table import COLUMN
+from .table import COLUMN, Record
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 
@@ -21,21 +21,37 @@ class Selection:
     """The models of a sweep.
 
     Attributes:
-        table: a row per model: ``covariance_type``, ``n_components``, ``delta`` (how far its criterion
-            is behind the best), ``aic``, ``bic``, ``icl`` (lower is better, minus mclust's), with
-            cross-validation ``cv_log_likelihood`` and ``cv_error``, then ``log_likelihood``,
-            ``n_parameters``, ``n_iter``, ``remaining_gain`` (what EM could still gain, in nats),
-            ``n_collapsed`` restarts, ``status``, ``reason`` and ``seconds``.
+        records: the rows of ``table``.
         criterion: what decides: "aic", "bic", "icl" or "cv".
         fits: the best restart of each model by (covariance_type, n_components); models that have
             none are missing here and have a reason in the table.
         settings: parameters for the estimator of a fit.
     """
 
-    table: pd.DataFrame
+    records: Sequence[Record] = field(repr=False)
     criterion: str
     fits: Mapping[tuple[str, int], Fit]
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """A row per model.
+
+        Columns ``covariance_type``, ``n_components``, ``delta`` (how far its criterion is behind the
+        best), ``aic``, ``bic``, ``icl`` (lower is better, minus mclust's), ``log_likelihood``, with
+        cross-validation ``cv_log_likelihood`` and ``cv_error``, then ``n_parameters``, ``n_iter``,
+        ``remaining_gain`` (what EM could still gain, in nats), ``n_collapsed`` restarts, ``seconds``,
+        ``status`` and ``reason``.
+        """
+        # Imported on use: a sweep in a fresh process need not wait for it.
+        import pandas as pd
+
+        return pd.DataFrame(list(self.records))
+
+    @property
+    def deltas(self) -> np.ndarray:
+        """How far each model is behind the best, NaN where it cannot be compared."""
+        return np.array([row["delta"] for row in self.records], float)
 
     @property
     def best(self) -> tuple[str, int]:
@@ -44,14 +60,14 @@ class Selection:
         Raises:
             ValueError: no model has a fit that can be compared.
         """
-        delta = self.table["delta"]
-        if not delta.notna().any():
-            reasons = "; ".join(sorted(set(self.table["reason"].dropna())))
+        deltas = self.deltas
+        if np.isnan(deltas).all():
+            reasons = "; ".join(sorted({row["reason"] for row in self.records}))
             raise ValueError(
-                f"Expected a model with a fit, got none out of {len(self.table)}: {reasons} The table has "
+                f"Expected a model with a fit, got none out of {len(self.records)}: {reasons} The table has "
                 "the reason for each."
             )
-        row = self.table.iloc[int(np.nanargmin(delta))]
+        row = self.records[int(np.nanargmin(deltas))]
         return str(row["covariance_type"]), int(row["n_components"])
 
     @cached_property
@@ -71,11 +87,11 @@ class Selection:
         return estimator_of(self.fits[key], covariance_type=covariance_type, **self.settings)
 
     @property
-    def ranked(self) -> pd.DataFrame:
+    def ranked(self) -> "pd.DataFrame":
         """The table, best first."""
         return self.table.sort_values("delta", kind="stable", na_position="last")
 
-    def pivot(self, column: str | None = None) -> pd.DataFrame:
+    def pivot(self, column: str | None = None) -> "pd.DataFrame":
         """Return one column as a table with a row per K and a column per structure."""
         values = column or COLUMN[self.criterion]
         wide = self.table.pivot(index="n_components", columns="covariance_type", values=values)
@@ -89,8 +105,10 @@ class Selection:
 
     def __repr__(self) -> str:
         """Say what won."""
-        head = f"Selection({len(self.fits)} of {len(self.table)} models fitted, by {self.criterion}"
-        if not self.table["delta"].notna().any():
+        head = (
+            f"Selection({len(self.fits)} of {len(self.records)} models fitted, by {self.criterion}"
+        )
+        if np.isnan(self.deltas).all():
             return head + "; none can be compared)"
         structure, size = self.best
         return f"{head}: {structure}, {size} component{'' if size == 1 else 's'})"

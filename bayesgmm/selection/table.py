@@ -1,10 +1,9 @@
-"""A sweep as a table: a row per model, those without a fit with the reason."""
+"""A sweep as records: one per model, those without a fit with the reason."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ..data.dataset import Dataset
 from ..result import Fit, Outcome
@@ -15,39 +14,40 @@ LOWER_IS_BETTER = {"aic": True, "bic": True, "icl": True, "cv": False}
 COLUMN = {"aic": "aic", "bic": "bic", "icl": "icl", "cv": "cv_log_likelihood"}
 # Outcomes whose parameters may be compared with those of other models.
 COMPARABLE = (Outcome.CONVERGED.value, Outcome.MAX_ITER.value)
+MODEL_COLUMNS = ("covariance_type", "n_components", "delta")
 CRITERIA_COLUMNS = ("aic", "bic", "icl", "log_likelihood")
-FIT_COLUMNS = ("n_parameters", "n_iter", "remaining_gain", "n_collapsed")
+CV_COLUMNS = ("cv_log_likelihood", "cv_error")
+FIT_COLUMNS = ("n_parameters", "n_iter", "remaining_gain", "n_collapsed", "seconds")
+
+type Record = dict[str, Any]
 FAILED, NOT_RUN = "failed", "not run"
 
 
-def table_of(
+def records_of(
     request: Request,
     data: Dataset,
     all_swept: Iterable[Swept],
     validated: Mapping[tuple[str, int], tuple[float, float]],
-) -> pd.DataFrame:
-    """Return the table of a sweep; ``delta`` is how far a model is behind the best one."""
+) -> list[Record]:
+    """Return the rows of the table; ``delta`` is how far a model is behind the best one."""
     swept = {one.structure: one for one in all_swept}
-    rows: list[dict[str, Any]] = []
+    rows: list[Record] = []
     for structure in request.structures:
         one = swept.get(structure)
         found = {} if one is None else criteria_of(one, data)
         for size in request.n_components:
-            row: dict[str, Any] = {"covariance_type": structure, "n_components": size}
-            row |= found.get(size, {})
+            row: Record = dict.fromkeys((*MODEL_COLUMNS, *CRITERIA_COLUMNS), np.nan)
+            row |= {"covariance_type": structure, "n_components": size} | found.get(size, {})
             if request.n_folds:
-                names = ("cv_log_likelihood", "cv_error")
-                row |= zip(names, validated.get((structure, size), (np.nan, np.nan)), strict=True)
-            rows.append(row | ending(one, size))
-    table = pd.DataFrame(rows)
-    for column in (*CRITERIA_COLUMNS, *FIT_COLUMNS):
-        if column not in table:
-            table[column] = np.nan
-    table.insert(2, "delta", behind(table, request.criterion))
-    return table
+                scores = validated.get((structure, size), (np.nan, np.nan))
+                row |= zip(CV_COLUMNS, scores, strict=True)
+            rows.append(row | dict.fromkeys(FIT_COLUMNS, np.nan) | ending(one, size))
+    for row, delta in zip(rows, behind(rows, request.criterion), strict=True):
+        row["delta"] = delta
+    return rows
 
 
-def ending(swept: Swept | None, n_components: int) -> dict[str, Any]:
+def ending(swept: Swept | None, n_components: int) -> Record:
     """Describe how the fit of a model ended."""
     if swept is None:
         return {"status": NOT_RUN, "reason": "The run was interrupted before this structure."}
@@ -59,7 +59,7 @@ def ending(swept: Swept | None, n_components: int) -> dict[str, Any]:
     return seconds | of_fit(swept.climbed.fits[n_components])
 
 
-def of_fit(fit: Fit) -> dict[str, Any]:
+def of_fit(fit: Fit) -> Record:
     """Describe a fit and its restarts."""
     regular = np.asarray(fit.history["restart_collapsed"]) < 0
     return {
@@ -72,9 +72,11 @@ def of_fit(fit: Fit) -> dict[str, Any]:
     }
 
 
-def behind(table: pd.DataFrame, criterion: str) -> pd.Series:
+def behind(rows: list[Record], criterion: str) -> np.ndarray:
     """Return how far each model is behind the best, >= 0; NaN where it cannot be compared."""
-    if COLUMN[criterion] not in table:
-        return pd.Series(np.nan, table.index)
-    values = table[COLUMN[criterion]].where(table["status"].isin(COMPARABLE))
-    return values - values.min() if LOWER_IS_BETTER[criterion] else values.max() - values
+    values = np.array([row[COLUMN[criterion]] for row in rows], float)
+    values[[row["status"] not in COMPARABLE for row in rows]] = np.nan
+    if np.isnan(values).all():
+        return values
+    best = np.nanmin(values) if LOWER_IS_BETTER[criterion] else np.nanmax(values)
+    return np.abs(values - best)

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from bayesgmm.numerics import programs
 from bayesgmm.numerics.programs import make_room
 
 
@@ -30,6 +31,17 @@ def test_programs_are_dropped_before_the_limit(program, tmp_path):
     assert make_room(*files(tmp_path, 51))
     assert program._cache_size() == 0
     assert program(1.0) == pytest.approx(1.8414709848)
+
+
+def test_fits_in_a_row_look_once(monkeypatch):
+    looks, now = [], [100.0]
+    monkeypatch.setattr(programs, "make_room", lambda: looks.append(now[0]))
+    monkeypatch.setattr(programs, "_last_look", float("-inf"))
+    monkeypatch.setattr(programs.time, "monotonic", lambda: now[0])
+    for step in (0.0, 1.0, 1.0, 4.0, 1.0):
+        now[0] += step
+        programs.keep_room()
+    assert looks == [100.0, 106.0]
 
 
 def test_a_system_without_such_a_limit(program, tmp_path):

@@ -11,7 +11,7 @@ from quick import quick_compilation, slow_after
 from textbook import assert_close, assert_three_parts
 
 import bayesgmm as bg
-from bayesgmm.engines import packs
+from bayesgmm.engines import em_grid
 from bayesgmm.engines.climb import climb
 from bayesgmm.selection.folds import fold_masks
 
@@ -216,20 +216,22 @@ def test_without_any_fit_there_is_no_best():
 
 def test_an_interruption_returns_what_is_fitted(monkeypatch):
     calls = []
-    put = packs.put
 
-    def counted(state, members, new):
-        calls.append(members)
-        if len(calls) > 14:
+    def stopped_at_the_second_call(family, *arguments):
+        calls.append(family.name)
+        if calls.count("tied") > 1:
             raise KeyboardInterrupt
-        put(state, members, new)
+        return climb(family, *arguments)
 
-    monkeypatch.setattr(packs, "put", counted)
+    monkeypatch.setattr(em_grid, "climb", stopped_at_the_second_call)
     found = swept(structures=["full", "tied", "diag"], n_init=4)
     assert len(found.table) == 12
     known = ["converged", "interrupted", "failed", "not run"]
     assert found.table["status"].isin(known).all()
-    assert (found.table["status"].iloc[-4:] == "not run").all()
+    assert (found.table["status"].iloc[:4] == "converged").all()
+    assert (found.table["status"].iloc[4:8] == "interrupted").any()
+    assert (found.table["status"].iloc[8:] == "not run").all()
+    assert found.best[0] == "full"
 
 
 def test_the_end_of_the_range_is_warned_of():
