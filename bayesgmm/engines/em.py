@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array
 
 from ..data.dataset import Dataset
+from ..model.families.least_rows import least_rows
 from ..model.mixture import Mixture, Tied
 from ..model.resolved import Model
 from ..model.weights import is_random
@@ -100,7 +101,7 @@ class EM:
             Rand index of its labels and those of the best.
 
         Raises:
-            ValueError: a model EM cannot serve.
+            ValueError: a model EM cannot serve, or too few rows for it.
             CollapsedError: every restart began singular.
 
         Warns:
@@ -108,6 +109,7 @@ class EM:
         """
         refuse_unsuitable(model)
         data.require_labels_below(model.n_components)
+        self.require_rows(model, data)
         objective = objective_of(model, self.ridge(model))
         begun = time.perf_counter()
         width = model.family.n_features(data.n_columns) + self.n_init * model.n_components
@@ -121,6 +123,22 @@ class EM:
         more = {"restart_agreement": alike, "seconds": np.asarray(seconds)}
         warn_of_early_stop(fit)
         return replace(fit, history={**fit.history, **more})
+
+    def require_rows(self, model: Model, data: Dataset) -> None:
+        """Raise if every division of the rows leaves a covariance singular.
+
+        Raises:
+            ValueError: too few rows without prior and regularisation.
+        """
+        needed = least_rows(model.family, model.n_components, model.n_columns)
+        counted = data.n_rows if data.weights is None else int((data.weights > 0).sum())
+        if model.spec.is_maximum_likelihood and self.reg_covar == 0 and counted < needed:
+            raise ValueError(
+                f"Expected at least {needed} rows for {model.n_components} components with covariance="
+                f"{model.family.name!r} in {model.n_columns} columns, got {counted}: with fewer some covariance is "
+                "singular however they are divided. Set reg_covar, or use fewer components or a structure that "
+                "shares more."
+            )
 
     def starts(
         self, key: Array, model: Model, objective: Objective, data: Dataset, rows: Any

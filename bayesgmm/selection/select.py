@@ -116,6 +116,7 @@ def select(
         (one.structure, size): replace(fit, provenance=origin)
         for one in swept
         for size, fit in one.climbed.fits.items()
+        if size not in one.refused
     }
     found = Selection(records, criterion, fits, settings_of(request))
     return judged(found, swept, request)

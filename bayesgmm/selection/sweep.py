@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data.dataset import Dataset
+from ..engines.em import EM
 from ..engines.em_grid import Climbed, climb_structure
 from ..engines.grid import grid_of
 from ..engines.grid_starts import Starts, starts_of
 from ..engines.starts import is_settled, points_of
-from ..model.resolved import resolve
+from ..model.resolved import Model, resolve
 from .request import Request
 
 
@@ -43,7 +44,7 @@ def sweep(request: Request, data: Dataset, bar: Any = None) -> Iterator[Swept]:
     for structure in request.structures:
         models = {size: resolve(request.spec(size, structure), data) for size in tried}
         climbed = climb_structure(engine, models, starts, request.short_tol, bar)
-        yield Swept(structure, climbed, starts, refused)
+        yield Swept(structure, climbed, starts, refused | too_few(engine, models, data))
         if climbed.interrupted:
             return
 
@@ -51,6 +52,17 @@ def sweep(request: Request, data: Dataset, bar: Any = None) -> Iterator[Swept]:
 def n_restarts(request: Request, data: Dataset) -> int:
     """Return the number of restarts that differ."""
     return 1 if is_settled(request.engine.start, points_of(data)) else request.engine.n_init
+
+
+def too_few(engine: EM, models: Mapping[int, Model], data: Dataset) -> dict[int, str]:
+    """Return reasons against models that need more rows than there are."""
+    reasons = {}
+    for size, model in models.items():
+        try:
+            engine.require_rows(model, data)
+        except ValueError as error:
+            reasons[size] = str(error)
+    return reasons
 
 
 def too_many(request: Request, data: Dataset) -> dict[int, str]:
@@ -68,6 +80,8 @@ def criteria_of(swept: Swept, data: Dataset) -> dict[int, dict[str, float]]:
     """Return log-likelihood and criteria by K, as ``information_criteria`` defines them."""
     found = {}
     for size, sums in swept.climbed.row_sums(swept.starts.grid.rows._replace(labels=None)).items():
+        if size in swept.refused:
+            continue
         fit = swept.climbed.fits[size]
         unit = data.total_cells * np.log(fit.model.affine.scale)
         log_likelihood, completed = (float(total - unit) for total in sums)

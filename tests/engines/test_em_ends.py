@@ -175,3 +175,12 @@ def test_bad_settings_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))) as caught:
         EM(**settings)
     assert_three_parts(str(caught.value))
+
+
+def test_too_few_rows_are_said_how_many():
+    x = np.random.default_rng(0).normal(size=(7, 3))
+    spec = MixtureSpec.maximum_likelihood(2, "VVV")
+    with pytest.raises(ValueError, match="at least 8 rows") as caught:
+        fit(x, spec, engine=EM(reg_covar=0))
+    assert_three_parts(str(caught.value), "got 7", "reg_covar")
+    assert fit(x, spec, engine=EM()).n_parameters == 19

@@ -1,5 +1,6 @@
 """The M-steps of the fourteen structures: their optimum by SciPy, and what must be true of it."""
 
+import itertools
 from functools import cache, partial
 
 import jax
@@ -11,6 +12,7 @@ from quick import quick_compilation
 from textbook import assert_close, assert_three_parts
 
 from bayesgmm.model.families import BY_NAME, CONSTRAINED, FAMILIES, family_named
+from bayesgmm.model.families.least_rows import least_rows
 from bayesgmm.model.mixture import Diagonal, Mixture, Spherical, Statistics
 from bayesgmm.model.spec import MixtureSpec
 
@@ -261,6 +263,35 @@ def test_in_one_column_only_the_volume_counts(name):
     expected = scatter / counts if name[0] == "V" else np.full(2, 45 / 30)
     matrices, _ = estimated(name, counts, scatter[:, None, None])
     assert_close(matrices[:, 0, 0], expected)
+
+
+def divisions(n_rows, K):
+    """Numbers of rows of K components, at least one each, in falling order."""
+    every = itertools.product(range(1, n_rows + 1), repeat=K)
+    return [one for one in every if sum(one) == n_rows and list(one) == sorted(one, reverse=True)]
+
+
+def has_regular_estimate(name, n_rows, D, K):
+    """Whether some division of so many random rows leaves no covariance singular."""
+    rng = np.random.default_rng(n_rows)
+    for lengths in divisions(n_rows, K):
+        blocks = [rng.normal(size=(length, D)) for length in lengths]
+        scatter = [(block - block.mean(0)).T @ (block - block.mean(0)) for block in blocks]
+        if not estimated_alone(name, np.array(lengths, float), np.array(scatter))[1].any():
+            return True
+    return False
+
+
+# A shape of all components with volumes of their own: rows that span few directions may outweigh.
+OUTWEIGHED = {("VEV", 2, 3), ("VEE", 3, 2)}
+
+
+@every_name
+@pytest.mark.parametrize(("D", "K"), [(1, 2), *SHAPES])
+def test_with_fewer_rows_every_division_is_singular(name, D, K):
+    needed = least_rows(family_named(name), K, D)
+    assert not has_regular_estimate(name, needed - 1, D, K)
+    assert has_regular_estimate(name, needed, D, K) == ((name, D, K) not in OUTWEIGHED)
 
 
 # Names -------------------------------------------------------------------------------------------

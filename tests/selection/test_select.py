@@ -265,3 +265,12 @@ def test_labels_must_fit_the_smallest_model():
     labels = np.where(np.arange(len(FRAME)) < 5, 2, -1)
     with pytest.raises(ValueError, match="n_components=2"):
         bg.select(FRAME, (2, 3), labels=labels, progress=False)
+
+
+def test_structures_that_need_more_rows_stay_in_the_table():
+    x = np.random.default_rng(0).normal(size=(9, 3))
+    found = swept(x, (1, 3), ["EII", "VVV"], reg_covar=0, n_init=2)
+    reasons = found.table.set_index(["covariance_type", "n_components"])["reason"]
+    assert "at least 12 rows" in reasons["VVV", 3]
+    assert ("VVV", 3) not in found.fits
+    assert ("EII", 3) in found.fits
