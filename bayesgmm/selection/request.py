@@ -6,11 +6,12 @@ from numbers import Real
 from typing import Any
 
 from ..engines.em import EM
-from ..model.families import ALIASES, BY_NAME, CONSTRAINED, Family, family_named
+from ..model.families import BY_NAME, Family, family_named
 from ..model.spec import MixtureSpec
 
 CRITERIA = ("aic", "bic", "icl", "cv")
-FOURTEEN = tuple(sorted([*ALIASES, *CONSTRAINED], key=lambda name: (name[2], name)))
+# From spheres to free axes, as mclust lists them.
+FOURTEEN = tuple("EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV".split())
 DEFAULT_FOLDS = 5
 
 

@@ -14,6 +14,7 @@ import bayesgmm as bg
 from bayesgmm.engines import em_grid
 from bayesgmm.engines.climb import climb
 from bayesgmm.selection.folds import fold_masks
+from bayesgmm.selection.request import check_structures
 
 NUMBERS = (1, 2, 3, 5)
 FRAME = bg.datasets.iris().frame.select_dtypes("number")
@@ -259,6 +260,11 @@ def test_bad_settings_are_refused(settings, words):
     with pytest.raises(ValueError, match="Expected") as caught:
         bg.select(FRAME, progress=False, **settings)
     assert_three_parts(str(caught.value), *words)
+
+
+def test_all_is_the_fourteen_of_mclust():
+    assert check_structures("all") == NAMES
+    assert check_structures(["full", "VVV", "tied"]) == ("full", "tied")
 
 
 def test_labels_must_fit_the_smallest_model():
