@@ -11,7 +11,7 @@ from ..model.spec import MixtureSpec
 
 CRITERIA = ("aic", "bic", "icl", "cv")
 # From spheres to free axes, as mclust lists them.
-FOURTEEN = tuple("EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV".split())
+FOURTEEN = ("EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV")  # fmt: skip
 DEFAULT_FOLDS = 5
 
 
