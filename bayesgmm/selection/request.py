@@ -11,7 +11,22 @@ from ..model.spec import MixtureSpec
 
 CRITERIA = ("aic", "bic", "icl", "cv")
 # From spheres to free axes, as mclust lists them.
-FOURTEEN = ("EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV")  # fmt: skip
+FOURTEEN = (
+    "EII",
+    "VII",
+    "EEI",
+    "VEI",
+    "EVI",
+    "VVI",
+    "EEE",
+    "VEE",
+    "EVE",
+    "VVE",
+    "EEV",
+    "VEV",
+    "EVV",
+    "VVV",
+)
 DEFAULT_FOLDS = 5
 
 
