@@ -186,9 +186,10 @@ class Dataset:
         return np.minimum(np.searchsorted(cumulative, levels), self.n_rows - 1)
 
     def require_distinct_rows(self, n_distinct: int) -> None:
-        """Raise unless at least ``n_distinct`` different rows are present."""
+        """Raise unless at least ``n_distinct`` different rows count."""
         seen: set[bytes] = set()
-        for row in np.ascontiguousarray(self.values):
+        counted = self.values if self.weights is None else self.values[self.weights > 0]
+        for row in np.ascontiguousarray(counted):
             seen.add(row.tobytes())
             if len(seen) >= n_distinct:
                 return

@@ -46,7 +46,8 @@ def check_restarts(fit: Fit) -> Iterator[Check]:
     reached = np.asarray(fit.history["restart_log_likelihood"])
     if len(reached) == 1:
         return
-    margin = max(fit.engine.tol, SAME_PER_ROW) * fit.data.total_weight
+    tol = float(fit.history.get("restart_tol", fit.engine.tol))
+    margin = max(tol, SAME_PER_ROW) * fit.data.total_weight
     best = reached[int(fit.history["best_restart"])]
     yield at_least(
         "share of restarts at the best optimum",

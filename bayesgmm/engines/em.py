@@ -288,7 +288,7 @@ def build_fit(
         data=data,
         engine=engine,
         kind="point",
-        scaled=jax.tree.map(lambda leaf: leaf[best], end.mixture),
+        scaled=jax.tree.map(lambda leaf: np.array(leaf[best]), end.mixture),
         log_likelihood=np.asarray(end.log_likelihood[best] - to_data_units),
         log_prior=None if model.prior is None else np.asarray(end.log_prior[best]),
         status=status,
@@ -328,5 +328,5 @@ def status_of(engine: EM, end: Climb, best: int, interrupted: bool) -> Status:
         )
     return Status(
         Outcome.CONVERGED,
-        f"Converged after {n_iter} updates (tol={engine.tol:g}); best of {engine.n_init} restarts.",
+        f"Converged after {n_iter} updates (tol={engine.tol:g}); best of {len(end.n_iter)} restarts.",
     )

@@ -7,7 +7,7 @@ of each K (Biernacki, Celeux & Govaert 2003, Computational Statistics & Data Ana
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..model.lanes import Lanes
 from ..model.resolved import Model
 from ..numerics.rows import Rows
 from ..result import Fit
-from .climb import ACTIVE, FINISHED, Climb, Objective, climb, evaluate
+from .climb import ACTIVE, FINISHED, FINISHING, Climb, Objective, climb, evaluate
 from .em import EM, CollapsedError, best_restart, build_fit, objective_of
 from .grid import Grid, row_sums, trimmed
 from .grid_starts import Starts
@@ -63,15 +63,22 @@ class Ascent:
                 found[size] = int(lanes[best_restart(trimmed(state, lanes, size))])
         return found
 
-    def settled(self, state: Climb) -> Climb:
-        """Bring the objective of restarts that were cut short up to their parameters."""
+    def settled(self, state: Climb, tol: float) -> Climb:
+        """Bring the objective of restarts that were cut short up to their parameters.
+
+        Restarts that met the tolerance of the short climbs only were cut short as well.
+        """
         cut = np.flatnonzero(np.asarray(state.phase) == ACTIVE)
         for members in loads(self.grid.sizes, cut, self.grid.shape):
             lanes = lanes_of(self.grid.sizes[members], self.grid.shape)
             part = take(state, members, self.grid.shape)
-            rows, tol = self.grid.rows, np.float64(0)
-            put(state, members, evaluate(self.family, self.objective, part, rows, tol, lanes))
-        return state
+            rows, least = self.grid.rows, np.float64(0)
+            put(state, members, evaluate(self.family, self.objective, part, rows, least, lanes))
+        short = np.asarray(state.converged) & (self.last_gain(state) >= tol)
+        return state._replace(
+            phase=cast(Array, np.where(short, ACTIVE, state.phase)),
+            converged=state.converged & ~short,
+        )
 
     def row_sums(self, state: Climb, members: np.ndarray, rows: Rows) -> np.ndarray:
         """Return sums over rows of log p(x), and of log p(x, k) of the likeliest k, (M, 2)."""
@@ -86,7 +93,7 @@ class Ascent:
         """Return the gain in mean log-likelihood per row that ended each restart's climb, (L,)."""
         history, n_iter = np.asarray(state.history), np.asarray(state.n_iter)
         lanes = np.arange(len(n_iter))
-        gain = history[lanes, n_iter - 1] - history[lanes, n_iter - 2]
+        gain = history[lanes, np.maximum(n_iter - 1, 0)] - history[lanes, np.maximum(n_iter - 2, 0)]
         return np.where(n_iter > 1, np.abs(gain) / float(self.grid.rows.weights.sum()), np.inf)
 
     def polish(self, state: Climb, tol: float) -> Worked:
@@ -111,10 +118,12 @@ class Ascent:
 def resumed(state: Climb, lanes: np.ndarray) -> Climb:
     """Let lanes (L,) that converged climb on as if they had never stopped."""
     history, n_iter = np.asarray(state.history), np.asarray(state.n_iter)
-    before = history[np.arange(len(n_iter)), n_iter - 1]
+    before = history[np.arange(len(n_iter)), np.maximum(n_iter - 1, 0)]
     before = np.where(n_iter > 0, before, -np.inf)
+    # A program is compiled for the types of its numbers.
+    phase = np.where(n_iter < history.shape[1] - 1, ACTIVE, FINISHING).astype(np.int32)
     return state._replace(
-        phase=cast(Array, np.where(lanes, ACTIVE, state.phase)),
+        phase=cast(Array, np.where(lanes, phase, state.phase)),
         converged=state.converged & ~lanes,
         log_likelihood=cast(Array, np.where(lanes, before, state.log_likelihood)),
     )
@@ -170,7 +179,7 @@ def climb_structure(
     if not worked.interrupted and engine.tol < short_tol:
         longer = ascent.polish(worked.state, engine.tol)
         worked = longer._replace(seconds=worked.seconds + longer.seconds)
-    state = ascent.settled(worked.state) if worked.interrupted else worked.state
+    state = ascent.settled(worked.state, engine.tol) if worked.interrupted else worked.state
     fits, failures = {}, {}
     for size, model in models.items():
         part = trimmed(state, grid.of(size), size)
@@ -179,6 +188,8 @@ def climb_structure(
         except CollapsedError as error:
             failures[size] = str(error)
         else:
-            fits[size] = build_fit(engine, model, starts.data, part, best, worked.interrupted)
+            fit = build_fit(engine, model, starts.data, part, best, worked.interrupted)
+            tolerance = {"restart_tol": np.asarray(max(short_tol, engine.tol))}
+            fits[size] = replace(fit, history={**fit.history, **tolerance})
     seconds = {size: float(worked.seconds[grid.of(size)].sum()) for size in models}
     return Climbed(ascent, state, fits, failures, seconds, worked.interrupted)

@@ -94,8 +94,11 @@ def nearest_sums(flat: Array, rows: Rows, lanes: Lanes) -> Array:
 
 
 def scores_of(flat: Array, columns: Array) -> Array:
-    """Return half of |x|^2 less the squared distance to each centre, (W, n)."""
-    return flat @ columns - (flat**2).sum(-1, keepdims=True) / 2
+    """Return half of |x|^2 less the squared distance to each centre, (W, n).
+
+    Behind a barrier: computed once more for a comparison with their maximum they may round otherwise.
+    """
+    return jax.lax.optimization_barrier(flat @ columns - (flat**2).sum(-1, keepdims=True) / 2)
 
 
 def nearest(flat: Array, columns: Array, lanes: Lanes) -> Array:

@@ -141,8 +141,9 @@ def take(state: Any, members: np.ndarray, shape: Shape) -> Any:
 
 def put(state: Any, members: np.ndarray, new: Any) -> None:
     """Write the lanes of a load back."""
+    parts = jax.tree.map(lambda part: np.asarray(part)[: len(members)], new)
 
-    def write(leaf: np.ndarray, part: Array) -> None:
-        leaf[members] = np.asarray(part)[: len(members)]
+    def write(leaf: np.ndarray, part: np.ndarray) -> None:
+        leaf[members] = part
 
-    jax.tree.map(write, state, new)
+    jax.tree.map(write, state, parts)

@@ -21,7 +21,13 @@ from ..numerics.precision import in_float64
 from ..numerics.programs import keep_room
 from ..posterior.density import draw_rows
 from ..result import Fit
-from .request import Request, check_numbers, check_structures, check_tolerance
+from .request import (
+    Request,
+    check_numbers,
+    check_start_name,
+    check_structures,
+    check_tolerance,
+)
 from .sweep import sweep
 
 LEVEL = 0.05
@@ -52,6 +58,8 @@ class LikelihoodRatioTest:
 
     def __repr__(self) -> str:
         """Say which K is kept."""
+        if self.table.empty:
+            return "LikelihoodRatioTest(interrupted before the first test was finished)"
         found = "all rejected" if self.n_components is None else f"{self.n_components} not rejected"
         return f"LikelihoodRatioTest(K = {', '.join(map(str, self.table.index))}: {found})"
 
@@ -100,6 +108,7 @@ def bootstrap_lrt(
     numbers = check_numbers(n_components)
     structures = check_structures(covariance_type)
     check_bootstrap(structures, n_bootstrap, level)
+    check_start_name(init_params)
     data = dataset_of(X, None, None)
     refuse_marked(data)
     engine = EM(n_init=n_init, start=init_params, max_iter=max_iter, tol=tol, reg_covar=reg_covar)
@@ -115,10 +124,8 @@ def bootstrap_lrt(
             pair = replace(request, n_components=(number, number + 1))
             observed, smaller = statistic(pair, data)
             if smaller is None:
-                raise ValueError(
-                    f"Expected models of {number} and {number + 1} components that can be fitted, got one that "
-                    "collapses. Raise reg_covar, or test fewer components."
-                )
+                refuse_or_stop(number, is_first=not rows)
+                break
             with tqdm(
                 total=n_bootstrap, desc=f"K = {number}", disable=not progress, leave=False
             ) as bar:
@@ -158,6 +165,21 @@ def refuse_marked(data: Dataset) -> None:
         )
 
 
+def refuse_or_stop(number: int, *, is_first: bool) -> None:
+    """Say that a pair of models cannot be fitted: raise, or warn where tests are finished.
+
+    Raises:
+        ValueError: there is no test yet.
+    """
+    said = (
+        f"Expected models of {number} and {number + 1} components that can be fitted, got one that "
+        "cannot: too few distinct rows, or a component that collapses. Raise reg_covar, or test fewer components."
+    )
+    if is_first:
+        raise ValueError(said)
+    warnings.warn(f"{said} The tests before are returned.", UserWarning, stacklevel=5)
+
+
 def statistic(request: Request, data: Dataset) -> tuple[float, Fit | None]:
     """Return twice the difference of the log-likelihoods, and the smaller model; NaN and None on failure.
 
@@ -186,6 +208,8 @@ def statistics_of_drawn(
     found = np.full(n_bootstrap, np.nan)
     for index in range(n_bootstrap):
         rows, _ = draw_rows(smaller, data.n_rows, random)
+        # They come sorted by component, which must not decide what is missing.
+        rows = rows[random.permutation(len(rows))]
         rows[np.isnan(data.values)] = np.nan
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from ..engines.em import EM
 from ..model.families import BY_NAME, Family, family_named
 from ..model.spec import MixtureSpec
@@ -63,7 +65,7 @@ class Request:
 
 def check_numbers(n_components: Any) -> tuple[int, ...]:
     """Return numbers of components, ascending and each once."""
-    given = n_components if isinstance(n_components, Iterable) else [n_components]
+    given = n_components if np.ndim(n_components) else [n_components]
     numbers = list(given)
     whole = all(hasattr(number, "__index__") and number >= 1 for number in numbers)
     if not (numbers and whole):
@@ -78,7 +80,7 @@ def check_structures(covariance_type: Any) -> tuple[str, ...]:
     """Return names of covariance structures, each family once; "all" is mclust's fourteen."""
     if isinstance(covariance_type, str):
         covariance_type = FOURTEEN if covariance_type == "all" else (covariance_type,)
-    names = tuple(covariance_type)
+    names = tuple(covariance_type) if isinstance(covariance_type, Iterable) else ()
     if not names:
         raise ValueError(
             f'Expected covariance_type to name structures, got none. Choose out of {sorted(BY_NAME)}, or "all".'
@@ -102,6 +104,15 @@ def check_folds(cv: Any, criterion: str) -> int:
             f"Expected cv to be a number of folds >= 2, or None for no cross-validation, got {cv!r}. Pass cv=5."
         )
     return int(cv)
+
+
+def check_start_name(start: Any) -> None:
+    """Raise unless a start is a name: a given one serves a single K."""
+    if not isinstance(start, str):
+        raise ValueError(
+            f"Expected init_params to name a start, got {type(start).__name__}: a given start serves one number "
+            "of components only. Pass a name, or use bg.fit."
+        )
 
 
 def check_tolerance(short_tol: Any) -> float:

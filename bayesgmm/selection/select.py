@@ -10,6 +10,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from ..api import check_seed, dataset_of, stamp
+from ..data.dataset import Dataset
 from ..engines.em import EM
 from ..engines.grid import trimmed
 from ..engines.restarts import agreement
@@ -21,12 +22,16 @@ from .request import (
     Request,
     check_folds,
     check_numbers,
+    check_start_name,
     check_structures,
     check_tolerance,
 )
 from .selection import Selection
 from .sweep import Swept, n_restarts, sweep
 from .table import COLUMN, records_of
+
+# Differences of a criterion that mean nothing.
+NEGLIGIBLE = 0.1
 
 
 class SelectionWarning(UserWarning):
@@ -91,6 +96,7 @@ def select(
             ahead by less than EM could still gain.
     """
     n_folds = check_folds(cv, criterion)
+    check_start_name(init_params)
     request = Request(
         n_components=check_numbers(n_components),
         structures=check_structures(covariance_type),
@@ -103,12 +109,13 @@ def select(
         seed=check_seed(seed),
     )
     data = dataset_of(X, sample_weight, labels)
+    require_rows_for_folds(data, n_folds)
     keep_room()
     begun = time.perf_counter()
     lanes = n_restarts(request, data) * len(request.n_components) * len(request.structures)
     with tqdm(total=lanes * (1 + n_folds), desc="select", disable=not progress, leave=False) as bar:
-        swept = list(sweep(request, data, bar))
-        stopped = swept[-1].climbed.interrupted
+        swept = finished(sweep(request, data, bar))
+        stopped = len(swept) < len(request.structures) or swept[-1].climbed.interrupted
         validated = {} if stopped or not n_folds else cross_validated(request, data, bar)
     records = records_of(request, data, swept, validated)
     origin = stamp(seed, time.perf_counter() - begun)
@@ -120,6 +127,27 @@ def select(
     }
     found = Selection(records, criterion, fits, settings_of(request))
     return judged(found, swept, request)
+
+
+def finished(sweeps: Iterable[Swept]) -> list[Swept]:
+    """Return the structures that were finished before the user interrupted, if any."""
+    done: list[Swept] = []
+    try:
+        for one in sweeps:
+            done.append(one)
+    except KeyboardInterrupt:
+        if not done:
+            raise
+    return done
+
+
+def require_rows_for_folds(data: Dataset, n_folds: int) -> None:
+    """Raise unless every fold has a row that counts."""
+    counted = data.n_rows if data.weights is None else int((data.weights > 0).sum())
+    if n_folds > counted:
+        raise ValueError(
+            f"Expected cv to be at most the number of rows that count, {counted}, got {n_folds}. Pass fewer folds."
+        )
 
 
 def settings_of(request: Request) -> dict[str, Any]:
@@ -172,7 +200,7 @@ def doubts(found: Selection, request: Request) -> list[str]:
     if others and request.criterion != "cv":
         gains = [row["remaining_gain"] for row in (first, others[0])]
         open_gain = 2 * float(np.nanmax([0.0, *gains]))
-        if others[0]["delta"] < open_gain:
+        if max(others[0]["delta"], NEGLIGIBLE) < open_gain:
             said.append(
                 f"The best model is ahead by {others[0]['delta']:.2g} in {COLUMN[request.criterion]}, and "
                 f"{open_gain:.2g} is still to be gained by EM. Lower tol and raise max_iter."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..estimators.gaussian_mixture import GaussianMixture, estimator_of
+from ..model.families import family_named
 from ..result import Fit
 from .table import COLUMN, Record
 
@@ -64,7 +65,7 @@ class Selection:
         if np.isnan(deltas).all():
             reasons = "; ".join(sorted({row["reason"] for row in self.records}))
             raise ValueError(
-                f"Expected a model with a fit, got none out of {len(self.records)}: {reasons} The table has "
+                f"Expected a model that can be compared, got none out of {len(self.records)}: {reasons} The table has "
                 "the reason for each."
             )
         row = self.records[int(np.nanargmin(deltas))]
@@ -81,10 +82,12 @@ class Selection:
         Raises:
             KeyError: a model that has no fit.
         """
-        key = (covariance_type, int(n_components))
-        if key not in self.fits:
-            raise KeyError(f"Expected a model with a fit, got {key}. See the table for its reason.")
-        return estimator_of(self.fits[key], covariance_type=covariance_type, **self.settings)
+        family = family_named(covariance_type)
+        for (name, size), fit in self.fits.items():
+            if size == n_components and family_named(name) == family:
+                return estimator_of(fit, covariance_type=covariance_type, **self.settings)
+        key = (covariance_type, n_components)
+        raise KeyError(f"Expected a model with a fit, got {key}. See the table for its reason.")
 
     @property
     def ranked(self) -> "pd.DataFrame":

@@ -41,10 +41,20 @@ def records_of(
             if request.n_folds:
                 scores = validated.get((structure, size), (np.nan, np.nan))
                 row |= zip(CV_COLUMNS, scores, strict=True)
-            rows.append(row | dict.fromkeys(FIT_COLUMNS, np.nan) | ending(one, size))
+            row |= dict.fromkeys(FIT_COLUMNS, np.nan) | ending(one, size)
+            rows.append(row | without_score(row, request.criterion))
     for row, delta in zip(rows, behind(rows, request.criterion), strict=True):
         row["delta"] = delta
     return rows
+
+
+def without_score(row: Record, criterion: str) -> Record:
+    """Say why a model that was fitted has no cross-validated log-likelihood."""
+    if criterion != "cv" or row["status"] not in COMPARABLE or not np.isnan(row[COLUMN["cv"]]):
+        return {}
+    return {
+        "reason": "Cross-validation was interrupted, or has a fold that the model does not fit."
+    }
 
 
 def ending(swept: Swept | None, n_components: int) -> Record:

@@ -1,5 +1,6 @@
 """The bootstrap likelihood-ratio test: statistics, levels, and what is refused."""
 
+import types
 import warnings
 
 import numpy as np
@@ -63,6 +64,38 @@ def test_missing_cells_are_missing_in_the_drawn_rows():
     found = lrt_of(x, 1, "diag", n_bootstrap=19, n_init=1)
     assert found.table["n_failed"].iloc[0] == 0
     assert found.table["p_value"].iloc[0] == 1 / 20
+
+
+def test_what_is_missing_does_not_follow_the_components():
+    """The second half of the rows misses a column: as many of each drawn cluster."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(200, 2)) + 8.0 * np.tile([0, 1], 100)[:, None]
+    x[100:, 1] = np.nan
+    drawn = []
+
+    def kept(request, data):
+        drawn.append(data.values)
+        return 0.0, None
+
+    spec = bg.MixtureSpec.maximum_likelihood(2, "diag")
+    fit, data = bg.fit(x, spec), bg.Dataset.from_array(x)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap, "statistic", kept)
+        bar = types.SimpleNamespace(update=lambda: None)
+        bootstrap.statistics_of_drawn(None, fit, data, 5, np.random.RandomState(0), bar)
+    for rows in drawn:
+        is_first, misses = rows[:, 0] < 4, np.isnan(rows[:, 1])
+        expected, spread = misses.mean(), 0.5 / np.sqrt(is_first.sum())
+        assert abs(misses[is_first].mean() - expected) < 4 * spread
+
+
+def test_a_later_model_that_cannot_be_fitted_ends_the_tests():
+    x = np.array([[0.0], [1.0], [5.0], [6.0]])
+    with pytest.warns(UserWarning, match="too few distinct rows"):
+        found = lrt_of(x, range(1, 6), n_bootstrap=3, level=0.99, n_init=1)
+    assert list(found.table.index) == [1, 2, 3]
+    with pytest.raises(ValueError, match="4 and 5 components"):
+        lrt_of(x, 4, n_bootstrap=3, level=0.99, n_init=1)
 
 
 def test_the_same_seed_gives_the_same_test():

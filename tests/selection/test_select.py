@@ -13,6 +13,7 @@ from textbook import assert_close, assert_three_parts
 import bayesgmm as bg
 from bayesgmm.engines import em_grid
 from bayesgmm.engines.climb import climb
+from bayesgmm.selection import folds
 from bayesgmm.selection.folds import fold_masks
 from bayesgmm.selection.request import check_structures
 
@@ -124,7 +125,7 @@ def test_left_out_rows_are_predicted_by_fits_without_them():
     found = swept(numbers=(2, 3), structures="diag", criterion="cv", cv=3, **TREE)
     for n_components in (2, 3):
         parts = []
-        for left_out in fold_masks(len(x), 3, seed=0):
+        for left_out in fold_masks(np.arange(len(x)), len(x), 3, seed=0):
             fit = alone(n_components, "diag", x[~left_out])
             parts.append(bg.log_density(fit, x[left_out]).sum())
         row = found.table.set_index("n_components").loc[n_components]
@@ -134,9 +135,46 @@ def test_left_out_rows_are_predicted_by_fits_without_them():
 
 
 def test_folds_part_the_rows():
-    masks = np.array(fold_masks(11, 4, seed=1))
-    assert (masks.sum(0) == 1).all()
+    masks = np.array(fold_masks(np.arange(1, 12), 12, 4, seed=1))
+    assert masks.sum(0).tolist() == [0] + 11 * [1]
     assert sorted(masks.sum(1)) == [2, 3, 3, 3]
+
+
+def test_a_fold_that_collapses_leaves_no_score():
+    x = np.r_[np.random.default_rng(1).normal(size=24), 6, 6, 6, 6.3][:, None]
+    settings = {"init_params": "random", "n_init": 2, "reg_covar": 0}
+    found = swept(x, (1, 2), criterion="cv", cv=10, **settings)
+    assert found.best == ("full", 1)
+    last = found.table.iloc[1]
+    assert np.isnan(last["cv_log_likelihood"])
+    assert "Cross-validation" in last["reason"]
+
+
+@pytest.mark.parametrize("start", ["kmeans", "hierarchical", "random_from_data"])
+def test_folds_too_small_for_a_model_leave_no_score(start):
+    x = np.random.default_rng(0).normal(size=(6, 2))
+    found = swept(x, (1, 4), "EII", criterion="cv", cv=2, init_params=start, n_init=2)
+    assert np.isfinite(found.table["cv_log_likelihood"].iloc[0])
+    assert np.isnan(found.table["cv_log_likelihood"].iloc[1])
+    assert found.best == ("EII", 1)
+
+
+def test_a_fold_without_spread_leaves_no_score():
+    x = np.array([[0.0], [0.0], [0.0], [0.0], [1.0]])
+    found = swept(x, (1,), "EII", criterion="cv", cv=5)
+    assert np.isnan(found.table["cv_log_likelihood"].iloc[0])
+    with pytest.raises(ValueError, match="Cross-validation"):
+        _ = found.best_
+
+
+def test_an_interrupted_fold_keeps_the_models(monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folds, "left_out_values", interrupted)
+    found = swept(numbers=(1, 2), structures="EII", criterion="cv", cv=2)
+    assert len(found.fits) == 2
+    assert found.table["cv_log_likelihood"].isna().all()
 
 
 # The result --------------------------------------------------------------------------------------
@@ -155,6 +193,26 @@ def test_the_best_model_is_an_estimator(four):
     assert other.covariances_.shape == (4, 4)
     with pytest.raises(KeyError, match="tied"):
         four.estimator("tied", 17)
+
+
+def test_any_model_has_its_restarts_and_checks():
+    found = swept(numbers=(2, 3), structures="diag", n_init=4)
+    loser = ({2, 3} - {found.best[1]}).pop()
+    table = found.estimator("VVI", loser).restarts_
+    assert len(table) == 4
+    assert table["agreement"].isna().all()
+    assert found.best_.restarts_["agreement"].notna().all()
+    assert bg.diagnose(found.best_.fit_)["passed"].all()
+
+
+@pytest.mark.parametrize("max_iter", [0, 1, 3])
+def test_no_restart_makes_more_updates_than_allowed(max_iter):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bg.EarlyStopWarning)
+        found = swept(numbers=(1, 3), structures="diag", max_iter=max_iter, n_init=2)
+    for fit in found.fits.values():
+        assert fit.history["restart_n_iter"].max() <= max_iter
+        assert_close(fit.history["log_likelihood"][-1], fit.log_likelihood, rtol=1e-12)
 
 
 def test_the_table_has_a_row_for_each_model(four):
@@ -254,6 +312,9 @@ def test_the_end_of_the_range_is_warned_of():
         ({"init_params": "guess"}, ("start", "guess")),
         ({"n_init": 0}, ("n_init", "0")),
         ({"seed": -1}, ("seed", "-1")),
+        ({"cv": 151}, ("at most", "151")),
+        ({"covariance_type": None}, ("structures", "all")),
+        ({"init_params": np.eye(3)}, ("init_params", "ndarray")),
     ],
 )
 def test_bad_settings_are_refused(settings, words):
@@ -271,6 +332,19 @@ def test_labels_must_fit_the_smallest_model():
     labels = np.where(np.arange(len(FRAME)) < 5, 2, -1)
     with pytest.raises(ValueError, match="n_components=2"):
         bg.select(FRAME, (2, 3), labels=labels, progress=False)
+
+
+def test_rows_that_do_not_count_are_not_counted():
+    x, weights = np.random.default_rng(0).normal(size=(10, 2)), np.r_[np.ones(3), np.zeros(7)]
+    found = swept(x, (2, 5), "EII", sample_weight=weights, n_init=2)
+    assert "3 distinct" in found.table["reason"].iloc[1]
+
+
+def test_one_model_under_two_names_is_no_close_race():
+    x = np.random.default_rng(0).normal(size=(40, 1))
+    with warnings.catch_warnings(), quick_compilation():
+        warnings.simplefilter("error", bg.SelectionWarning)
+        bg.select(x, 1, ["VII", "VVI", "VVV"], progress=False)
 
 
 def test_structures_that_need_more_rows_stay_in_the_table():
