@@ -233,8 +233,8 @@ def compiled_kmeans_labels(
     first = seeds(points.scaled, points.weights, n_components, random)
     variance = np.float64(points.scaled.var(0).mean())
     labels = np.asarray(lloyd_labels(first, rows, variance)).ravel()[: len(points.scaled)]
-    found = np.bincount(labels, minlength=n_components)
-    if found.all():
+    found = np.bincount(labels, points.weights, minlength=n_components)
+    if (found > 0).all():
         return labels
     # A cluster lost all its rows: scikit-learn gives it the row farthest from its centre.
     from sklearn.cluster import KMeans

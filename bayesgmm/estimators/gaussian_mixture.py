@@ -327,7 +327,11 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
 
 
 def estimator_of(fit: Fit, **settings: Any) -> GaussianMixture:
-    """Return the estimator of a point fit, with the parameters that gave it."""
+    """Return the estimator of a point fit.
+
+    Its parameters are the settings of the fit; fitting it again takes starts of its own, and no row
+    weights or labels unless they are passed.
+    """
     model = GaussianMixture(fit.model.n_components, **settings)
     model.fit_ = fit
     model.n_features_in_ = fit.data.n_columns
