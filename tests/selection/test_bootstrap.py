@@ -106,9 +106,12 @@ def test_the_same_seed_gives_the_same_test():
 @pytest.mark.slow
 def test_p_values_are_uniform_where_k_is_true():
     rng = np.random.default_rng(5)
+    # A seed each: tests that share their drawn data sets are not independent.
     p_values = [
-        lrt_of(rng.normal(size=(40, 1)), 1, n_bootstrap=19, n_init=2).table["p_value"].iloc[0]
-        for _ in range(200)
+        lrt_of(rng.normal(size=(40, 1)), 1, n_bootstrap=19, n_init=2, seed=seed)
+        .table["p_value"]
+        .iloc[0]
+        for seed in range(200)
     ]
     counts = np.bincount(np.rint(20 * np.array(p_values)).astype(int), minlength=21)[1:]
     assert stats.chisquare(counts).pvalue > 1e-3
