@@ -5,12 +5,11 @@ The time of an iteration is the difference of a long and a short run over the di
 lengths, so that checks, copies and starts cancel. The two bare products are features (F, n) by
 parameters (F, K) and by responsibilities (n, K), chunk by chunk as EM takes them. Memory is the peak of
 a fresh process above the peak it had reached with the data loaded. Where gmmx is installed, an
-iteration of it is timed as well.
+iteration of it is timed as well, in single precision, the only one it has.
 
     uv run python benchmarks/em.py [--quick] [--only grid|products|fits|gmmx|memory|cold]
 """
 
-import argparse
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from timing import (
     alternate_fresh,
     fresh_output,
     n_loops,
+    run_sections,
     seconds,
 )
 
@@ -155,11 +155,19 @@ def compare(case: Case, n_repeats: int) -> Comparison:
     means = starting_means(x, case.n_components)
     ours, theirs = partial(run_ours, x, means), partial(run_theirs, x, means)
     np.testing.assert_allclose(ours(4), theirs(4), rtol=1e-5, atol=1e-5)
-    our_lengths, their_lengths = lengths_of(case)
-    for n_iter in our_lengths:
-        ours(n_iter)
+    return iterations_in_turn(ours, theirs, case, n_repeats)
+
+
+def iterations_in_turn(
+    ours: Callable[[int], Any], theirs: Callable[[int], Any], case: Case, n_repeats: int
+) -> Comparison:
+    """Time an iteration of two programs that run so many, in turn, compiled beforehand."""
+    programs = list(zip((ours, theirs), lengths_of(case), strict=True))
+    for program, lengths in programs:
+        for n_iter in lengths:
+            program(n_iter)
     turns = [
-        [seconds_per_iteration(ours, our_lengths), seconds_per_iteration(theirs, their_lengths)]
+        [seconds_per_iteration(program, lengths) for program, lengths in programs]
         for _ in range(n_repeats)
     ]
     return Comparison(*np.array(turns).T)
@@ -227,26 +235,16 @@ def gmmx_iteration(case: Case, n_repeats: int) -> Comparison | None:
     means = starting_means(x, case.n_components)
     ours = partial(run_ours, x, means)
 
-    def theirs(n_iter: int) -> None:
-        with jax.enable_x64(True):
-            covariances = np.tile(np.eye(case.n_columns), (case.n_components, 1, 1))
-            weights = np.full(case.n_components, 1 / case.n_components)
-            start = GaussianMixtureModelJax.from_squeezed(
-                means=means, covariances=covariances, weights=weights
-            )
-            found = EMFitter(tol=0.0, max_iter=n_iter).fit(x=jnp.asarray(x), gmm=start)
-            jax.block_until_ready(found.gmm.means)
+    covariances = np.tile(np.eye(case.n_columns), (case.n_components, 1, 1))
+    weights = np.full(case.n_components, 1 / case.n_components)
+    single = [jnp.asarray(part, np.float32) for part in (means, covariances, weights)]
+    rows, start = jnp.asarray(x, np.float32), GaussianMixtureModelJax.from_squeezed(*single)
 
-    our_lengths, their_lengths = lengths_of(case)
-    for n_iter in our_lengths:
-        ours(n_iter)
-    for n_iter in their_lengths:
-        theirs(n_iter)
-    turns = [
-        [seconds_per_iteration(ours, our_lengths), seconds_per_iteration(theirs, their_lengths)]
-        for _ in range(n_repeats)
-    ]
-    return Comparison(*np.array(turns).T)
+    def theirs(n_iter: int) -> None:
+        found = EMFitter(tol=0.0, max_iter=n_iter).fit(x=rows, gmm=start)
+        jax.block_until_ready(found.gmm.means)
+
+    return iterations_in_turn(ours, theirs, case, n_repeats)
 
 
 def extra_megabytes(case: Case, start: str) -> float:
@@ -323,14 +321,8 @@ SECTIONS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes, few repeats, no memory")
-    parser.add_argument("--only", choices=SECTIONS, help="one section")
-    asked = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    for name, section in SECTIONS.items():
-        if asked.only == name or (asked.only is None and not (asked.quick and name == "memory")):
-            section(asked.quick)
+    run_sections(__doc__, SECTIONS, only_whole=("memory",))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ until the criteria can be compared.
     uv run python benchmarks/sweeps.py [--quick] [--only textbook|cold|large|mclust]
 """
 
-import argparse
 import shutil
 import subprocess
 import tempfile
@@ -25,7 +24,7 @@ import numpy as np
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from timing import HEADER, Comparison, alternate, alternate_fresh, seconds
+from timing import HEADER, Comparison, alternate, alternate_fresh, run_sections, seconds
 
 import bayesgmm as bg
 
@@ -172,15 +171,9 @@ SECTIONS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rows and repeats")
-    parser.add_argument("--only", choices=SECTIONS, help="one section")
-    asked = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     warnings.simplefilter("ignore", bg.SelectionWarning)
-    for name, section in SECTIONS.items():
-        if asked.only in (None, name):
-            section(asked.quick)
+    run_sections(__doc__, SECTIONS)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Two programs timed in turn in one process, so that a busy machine slows both alike."""
 
+import argparse
 import subprocess
 import sys
 import time
@@ -25,6 +26,27 @@ class Comparison(NamedTuple):
         ours, theirs = 1e3 * np.median(self.ours), 1e3 * np.median(self.theirs)
         low, middle, high = np.percentile(self.ratios, [0, 50, 100])
         return f"{ours:10.3f} {theirs:10.3f} {low:9.1f} {middle:8.1f} {high:8.1f}"
+
+
+def run_sections(
+    description: str | None,
+    sections: dict[str, Callable[[bool], None]],
+    only_whole: tuple[str, ...] = (),
+) -> None:
+    """Run the sections of a benchmark that the command line asks for.
+
+    Args:
+        description: text for ``--help``.
+        sections: by name, functions that print and take whether to be quick.
+        only_whole: names of those that ``--quick`` leaves out.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer repeats")
+    parser.add_argument("--only", choices=sections, help="one section")
+    asked = parser.parse_args()
+    everyday = [name for name in sections if not (asked.quick and name in only_whole)]
+    for name in [asked.only] if asked.only else everyday:
+        sections[name](asked.quick)
 
 
 HEADER = f"{'ours/ms':>10} {'theirs/ms':>10} {'min ratio':>9} {'median':>8} {'max':>8}"

@@ -1,18 +1,21 @@
+"""Settings of all tests. JAX reads its settings from the environment when it loads, so later than this."""
+
 import os
 from pathlib import Path
 
-# Programs that several modules, processes or runs need are compiled once. Set before JAX loads.
+import pytest
+
+# Programs that several modules, processes or runs need are compiled once.
 COMPILED = Path(__file__).parents[1] / ".pytest_cache" / "compiled"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(COMPILED))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-
-import jax  # noqa: E402
-import pytest  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
 def _global_settings_untouched():
     """No test and nothing it calls may change the process-wide settings of JAX."""
+    import jax
+
     before = dict(jax.config.values)
     yield
     assert dict(jax.config.values) == before
@@ -22,4 +25,6 @@ def _global_settings_untouched():
 def _compiled_programs_dropped():
     """A process that keeps thousands of programs runs out of memory maps and is killed."""
     yield
+    import jax
+
     jax.clear_caches()

@@ -22,5 +22,6 @@ class Diagnosis(pd.DataFrame):
         """Show the verdict above the table."""
         return f"{self.verdict}\n\n{super().__repr__()}"
 
-    def _repr_html_(self) -> str | None:
-        return f"<p><b>{escape(self.verdict)}</b></p>{pd.DataFrame(self)._repr_html_()}"  # type: ignore[operator]
+    def _repr_html_(self) -> str:
+        table = pd.DataFrame(self).to_html(notebook=True)
+        return f"<p><b>{escape(self.verdict)}</b></p>{table}"
