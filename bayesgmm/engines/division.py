@@ -11,6 +11,7 @@ from ..model.components import Drawn
 from ..model.families.base import Family
 from ..model.kernel import log_joint
 from ..model.mixture import Mixture, Statistics
+from ..numerics.moments import weighted_sums
 from ..numerics.rows import Rows
 from .anchors import Choice
 
@@ -83,8 +84,7 @@ def divide(
             joint = (flat @ features).reshape(n_chains, 2, -1)
             is_first, inside, log_q = sides(joint, part)
             weights = jnp.stack([inside * is_first, inside * ~is_first], 1)
-            flat_weights = weights.reshape(2 * n_chains, -1)
-            sums = jax.lax.dot_general(features, flat_weights, (((1,), (1,)), ((), ())))
+            sums = weighted_sums(features, weights.reshape(2 * n_chains, -1))
             return jax.tree.map(jnp.add, carry, (sums, log_q)), is_first
 
         start = (jnp.zeros(flat.T.shape, flat.dtype), jnp.zeros(n_chains, flat.dtype))

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from ..numerics.moments import weighted_sums
 from ..numerics.precision import in_float64
 from ..numerics.rows import Rows, chunk_length, chunk_patterns, chunk_rows
 from .families.base import Family
@@ -87,8 +88,7 @@ def _allocate(family: Family, keys: Array, mixtures: Mixture, rows: Rows) -> All
 def label_sums(features: Array, labels: Array, n_components: int, weights: Array) -> Array:
     """Sum features (F, n) over the rows of each label (B, n), (F, B K)."""
     ones = one_hot(labels, n_components) * weights
-    flat = ones.reshape(-1, weights.size)
-    return jax.lax.dot_general(features, flat, (((1,), (1,)), ((), ())))
+    return weighted_sums(features, ones.reshape(-1, weights.size))
 
 
 def _allocate_tight(family: Family, keys: Array, mixtures: Mixture, rows: Rows) -> Allocation:

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
+from ..numerics.moments import weighted_sums
 from ..numerics.rows import Rows
 from .families.base import Family, log_constant
 from .lanes import Lanes, apart, side_by_side
@@ -94,10 +95,7 @@ def sum_features(
         features = family.features(rows.values)
         log_joint = clamped((flat @ features).reshape(*shape[:2], -1), rows.labels, lanes)
         log_density, responsibilities = normalise(log_joint, rows.weights, lanes)
-        # (F, n) times (n, BK): the long axis contracted, the wide operand first. The transposed
-        # order is a third slower in XLA's CPU matrix product.
-        flat_weights = responsibilities.reshape(flat.shape[0], -1)
-        sums += jax.lax.dot_general(features, flat_weights, (((1,), (1,)), ((), ())))
+        sums += weighted_sums(features, responsibilities.reshape(len(flat), -1))
         return (total + log_density, sums), None
 
     n_totals = n_sums(shape[0], lanes)

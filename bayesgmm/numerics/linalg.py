@@ -5,6 +5,7 @@ applied by solving with that factor.
 """
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.scipy.linalg import solve_triangular
 from jax.typing import ArrayLike
@@ -59,9 +60,50 @@ def _substitute(chol: Array, right: Array) -> Array:
 def whitening(chol: ArrayLike) -> Array:
     """Return W with ``W Sigma W^T = I``, the inverse of the lower factor, (..., D, D)."""
     chol = jnp.asarray(chol)
-    return solve_lower(
-        chol, jnp.broadcast_to(jnp.eye(chol.shape[-1], dtype=chol.dtype), chol.shape)
-    )
+    if chol.shape[-1] <= UNROLLED_SIZE:
+        return _substitute(chol, _identity_like(chol))
+    return _inverse_by_blocks(chol)
+
+
+def _identity_like(matrix: Array) -> Array:
+    return jnp.broadcast_to(jnp.eye(matrix.shape[-1], dtype=matrix.dtype), matrix.shape)
+
+
+def _inverse_by_blocks(lower: Array) -> Array:
+    """Invert lower triangles whose diagonal blocks are small, joining two and two of them.
+
+    The inverse of [[A, 0], [B, C]] is [[a, 0], [-c B a, c]] with a, c those of A, C. LAPACK's solver would
+    leave its threads waiting, for longer than a pass takes, on cores that the pass needs.
+    """
+    size = lower.shape[-1]
+    n_blocks = 2 ** int(np.ceil(np.log2(size / UNROLLED_SIZE)))
+    width = -(-size // n_blocks)
+    lower = _grown(lower, n_blocks * width)
+    every = np.arange(n_blocks)
+    blocks = _blocks(lower, width, every, every)
+    inverse = _substitute(blocks, _identity_like(blocks))
+    while width < lower.shape[-1]:
+        first, second = inverse[..., 0::2, :, :], inverse[..., 1::2, :, :]
+        even = np.arange(0, inverse.shape[-3], 2)
+        below = -second @ _blocks(lower, width, even + 1, even) @ first
+        inverse = jnp.block([[first, jnp.zeros_like(first)], [below, second]])
+        width *= 2
+    return inverse[..., 0, :size, :size]
+
+
+def _grown(lower: Array, size: int) -> Array:
+    """Continue lower triangles with the identity."""
+    more = size - lower.shape[-1]
+    padding = [(0, 0)] * (lower.ndim - 2) + [(0, more)] * 2
+    tail = np.arange(size) >= lower.shape[-1]
+    return jnp.pad(lower, padding) + jnp.diag(jnp.asarray(tail, lower.dtype))
+
+
+def _blocks(matrix: Array, width: int, rows: np.ndarray, columns: np.ndarray) -> Array:
+    """Return the square blocks at some places (i, j), counted in blocks, (..., M, width, width)."""
+    n_blocks = matrix.shape[-1] // width
+    split = matrix.reshape(*matrix.shape[:-2], n_blocks, width, n_blocks, width)
+    return jnp.swapaxes(split, -3, -2)[..., rows, columns, :, :]
 
 
 def half_log_det(chol: ArrayLike) -> Array:

@@ -6,10 +6,16 @@ product of two row gathers, laid out with rows of data along the last axis so th
 reduction over features or components runs over contiguous memory.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
+
+# XLA's matrix product on CPUs is fastest for weights a multiple of so many rows wide, where features
+# times weights are at least so many: 0.8 of the time at (F, K) = (561, 30), 0.7 at (561, 3).
+VECTOR = 8
+WORTH_PADDING = 400
 
 
 def upper_indices(size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -30,6 +36,17 @@ def quadratic_features(columns: ArrayLike) -> Array:
     # In-bounds promises drop the select that guards a gather: a fifth of the pass at D = 32.
     left = augmented.at[first].get(mode="promise_in_bounds", indices_are_sorted=True)
     return left * augmented.at[second].get(mode="promise_in_bounds")
+
+
+def weighted_sums(features: Array, weights: Array) -> Array:
+    """Return the sums of features (F, n) under each row of weights (M, n), (F, M).
+
+    The long axis is contracted and the wide operand comes first: the transposed order is a third slower.
+    """
+    n_sums = len(weights)
+    if len(features) * n_sums >= WORTH_PADDING:
+        weights = jnp.pad(weights, ((0, -n_sums % VECTOR), (0, 0)))
+    return jax.lax.dot_general(features, weights, (((1,), (1,)), ((), ())))[:, :n_sums]
 
 
 def pack_form(matrix: ArrayLike) -> Array:

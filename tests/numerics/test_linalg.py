@@ -38,6 +38,16 @@ def test_whitening_makes_the_covariance_the_identity(shape):
     assert_close(product, np.broadcast_to(np.eye(3), matrices.shape), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("size", [8, 9, 10, 17, 32, 33])
+def test_whitening_inverts_larger_factors_block_by_block(size):
+    chol = np.linalg.cholesky(random_matrices(np.random.default_rng(5), 2, 3, size=size))
+    white = np.asarray(whitening(chol))
+    for index in np.ndindex(2, 3):
+        expected = linalg.solve_triangular(chol[index], np.eye(size), lower=True)
+        assert_close(white[index], expected, rtol=1e-11, atol=1e-12)
+    np.testing.assert_array_equal(np.triu(white, 1), 0)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_half_log_det_is_half_of_slogdet(shape):
     matrices = random_matrices(np.random.default_rng(2), *shape, size=3)

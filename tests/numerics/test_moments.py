@@ -8,6 +8,7 @@ from bayesgmm.numerics.moments import (
     quadratic_features,
     unpack,
     upper_indices,
+    weighted_sums,
     with_ones,
 )
 
@@ -39,6 +40,14 @@ def test_pack_form_turns_a_quadratic_form_into_an_inner_product(size):
     second = quadratic_features(columns)[1 + size :]
     expected = np.einsum("in,kij,jn->kn", columns, matrices, columns)
     assert_close(pack_form(matrices) @ second, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("n_features", "n_sums"), [(3, 2), (66, 10), (66, 16), (500, 1)])
+def test_weighted_sums_are_those_of_numpy(n_features, n_sums):
+    rng = np.random.default_rng(3)
+    features, weights = rng.normal(size=(n_features, 20)), rng.random((n_sums, 20))
+    found = weighted_sums(jnp.asarray(features), jnp.asarray(weights))
+    assert_close(found, features @ weights.T, rtol=1e-12, atol=1e-12)
 
 
 def test_the_first_row_is_ones_also_for_padding():
