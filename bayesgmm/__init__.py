@@ -48,6 +48,7 @@ _HOME = {
     "condition": "posterior.condition",
     "datasets": "datasets",
     "diagnose": "diagnostics.checks",
+    "em_path": "api",
     "expected_loss": "posterior.partition",
     "fit": "api",
     "impute": "posterior.impute",
@@ -69,6 +70,8 @@ _HOME = {
     "prior_sensitivity": "diagnostics.sensitivity",
     "relabel": "posterior.relabel",
     "restarts": "diagnostics.restarts",
+    "Report": "reporting.report",
+    "report": "reporting.report",
     "resolve": "model.resolved",
     "sample_prior": "diagnostics.prior",
     "save": "store",
@@ -100,7 +103,7 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from . import datasets, plots
-    from .api import fit
+    from .api import em_path, fit
     from .data.dataset import Dataset, DataWarning
     from .diagnostics.checks import diagnose
     from .diagnostics.datatree import to_datatree
@@ -152,6 +155,7 @@ if TYPE_CHECKING:
     from .posterior.predictive import Predictive
     from .posterior.relabel import NotIdentifiedError, Relabelled, relabel
     from .posterior.waic import waic
+    from .reporting.report import Report, report
     from .result import Fit, Outcome, Status
     from .selection.bootstrap import LikelihoodRatioTest, bootstrap_lrt
     from .selection.select import SelectionWarning, select

@@ -1,4 +1,4 @@
-"""The doors: ``fit``. Validate, resolve, run, stamp."""
+"""The doors: ``fit`` and ``em_path``. Validate, resolve, run, stamp."""
 
 import time
 from dataclasses import replace
@@ -17,7 +17,7 @@ from .model.resolved import Model, resolve
 from .model.spec import MixtureSpec
 from .numerics.precision import in_float64
 from .numerics.programs import keep_room
-from .result import Fit, Provenance
+from .result import Fit, Outcome, Provenance, Status
 
 VERSIONED = ("bayesgmm", "jax", "numpyro", "numpy")
 
@@ -76,6 +76,55 @@ def fit(
     keep_room()
     result = engine.run(jax.random.key(check_seed(seed)), model, data)
     return replace(result, provenance=stamp(seed, time.perf_counter() - begun))
+
+
+def em_path(
+    X: Any,
+    spec: MixtureSpec,
+    *,
+    engine: EM | None = None,
+    seed: int = 0,
+    sample_weight: Any = None,
+    labels: Any = None,
+) -> list[Fit]:
+    """Fit by EM and keep every step: a fit at the start and after each update.
+
+    For pictures and lessons (``bg.plots.animation``); ``fit`` takes one compiled loop instead.
+
+    Args:
+        X: rows (N, D), as in ``fit``.
+        spec: what to fit, with K given.
+        engine: settings of EM with one start.
+        seed: seed of the start.
+        sample_weight: as in ``fit``.
+        labels: as in ``fit``.
+
+    Returns:
+        Point fits, the first at the start, the last where EM ends.
+
+    Raises:
+        ValueError: more than one start, or what ``fit`` refuses.
+    """
+    engine = EM() if engine is None else engine
+    if engine.n_init > 1:
+        raise ValueError(
+            f"Expected an engine with one start, got n_init={engine.n_init}: each has a path of its own. Pass "
+            "engine=bg.EM(n_init=1)."
+        )
+    data = dataset_of(X, sample_weight, labels)
+    last = fit(data, spec, engine=engine, seed=seed)
+    n_updates = len(last.history["log_likelihood"]) - 1
+    path = [fit(data, spec, engine=replace(engine, max_iter=0), seed=seed)] if n_updates else []
+    while len(path) < n_updates:
+        step = replace(engine, start=path[-1].mixture, max_iter=1)
+        path.append(fit(data, spec, engine=step, seed=seed))
+    return [*(on_the_way(one, engine, n) for n, one in enumerate(path)), last]
+
+
+def on_the_way(step: Fit, engine: EM, n_updates: int) -> Fit:
+    """Return a fit of one update as that of a longer run after so many."""
+    text = f"After {n_updates} of at most {engine.max_iter} updates."
+    return replace(step, engine=engine, status=Status(Outcome.MAX_ITER, text))
 
 
 def dataset_of(X: Any, weights: Any, labels: Any) -> Dataset:

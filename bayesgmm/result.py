@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from html import escape
 from typing import Any, Literal, cast
 
 import jax
@@ -13,6 +14,10 @@ from .data.dataset import Dataset
 from .model.allocation import redraw_labels
 from .model.mixture import Mixture
 from .model.resolved import Model
+
+# Columns, components or numbers of clusters that a short description names.
+MOST_NAMED = 6
+LEAST_SHOWN = 0.01
 
 
 class Outcome(Enum):
@@ -168,6 +173,63 @@ class Fit:
         """Number of free parameters of the model."""
         return self.model.n_parameters
 
+    @property
+    def described(self) -> dict[str, str]:
+        """What was fitted, what came out and what to do next, a line each."""
+        model, data = self.model, self.data
+        names = ", ".join(data.names[:MOST_NAMED]) + (
+            ", ..." if data.n_columns > MOST_NAMED else ""
+        )
+        bound = "at most " if model.spec.is_auto else ""
+        lines = {
+            "rows": f"{data.n_rows:,} x {data.n_columns} ({names})",
+            "model": f"{bound}{model.n_components} components, {model.family.name} covariance",
+        }
+        if self.is_point:
+            lines["log-likelihood"] = f"{float(self.log_likelihood):,.6g}"
+            parameters = f"{self.n_parameters} parameters"
+            lines["components"] = f"{sizes_of(np.asarray(self.scaled.log_weights))}; {parameters}"
+        else:
+            spread = f"{self.log_likelihood.mean():,.6g}, sd {self.log_likelihood.std():.3g}"
+            lines["log-likelihood"] = spread
+            lines["clusters"] = shares_of(self.n_clusters)
+        lines["run"] = self.status.message
+        if self.provenance is not None:
+            version = self.provenance.versions.get("bayesgmm", "")
+            lines["made"] = (
+                f"{self.engine!r}, seed {self.provenance.seed}, {self.provenance.seconds:.3g} s, "
+                f"bayesgmm {version}"
+            )
+        lines["next"] = (
+            "bg.diagnose(fit), bg.partition(fit).labels, bg.plots.clusters(fit), bg.report(fit)"
+        )
+        return lines
+
+    def __str__(self) -> str:
+        """Describe the fit in ten lines at most."""
+        described = self.described
+        width = max(map(len, described))
+        lines = [f"  {name:<{width}}  {value}" for name, value in described.items()]
+        return "\n".join([self._title, *lines])
+
+    def _repr_html_(self) -> str:
+        """Describe the fit for a notebook."""
+        cell = '<td style="text-align:left; vertical-align:top">'
+        rows = "".join(
+            f"<tr>{cell}<b>{escape(name)}</b></td>{cell}{escape(value)}</td></tr>"
+            for name, value in self.described.items()
+        )
+        return f"<p><b>{escape(self._title)}</b></p><table>{rows}</table>"
+
+    @property
+    def _title(self) -> str:
+        engine = type(self.engine).__name__
+        if self.is_point:
+            return f"Gaussian mixture, point estimate by {engine}"
+        n_chains, n_draws = self.log_likelihood.shape
+        chains = "1 chain" if n_chains == 1 else f"{n_chains} chains"
+        return f"Gaussian mixture, {self.kind} by {engine}: {chains} of {n_draws:,} draws"
+
     def __repr__(self) -> str:
         """Say what was fitted and how it ended."""
         shape = "" if self.is_point else f", {np.prod(self.log_likelihood.shape)} draws"
@@ -176,3 +238,20 @@ class Fit:
             f"K {'<=' if self.model.spec.is_auto else '='} {self.model.n_components}, "
             f"{self.data.n_rows} rows x {self.data.n_columns} columns; {self.status.outcome.value})"
         )
+
+
+def sizes_of(log_weights: np.ndarray) -> str:
+    """Return the weights of components in per cent, largest first."""
+    weights = np.sort(np.exp(log_weights))[::-1]
+    shown = ", ".join(f"{weight:.1%}" for weight in weights[:MOST_NAMED])
+    return shown + (", ..." if len(weights) > MOST_NAMED else "") + " of the rows"
+
+
+def shares_of(n_clusters: np.ndarray) -> str:
+    """Return the likeliest numbers of clusters with their posterior probabilities."""
+    numbers, counts = np.unique(n_clusters, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:MOST_NAMED]
+    shares = counts / counts.sum()
+    texts = [f"{shares[i]:.2f}" if shares[i] >= LEAST_SHOWN else f"< {LEAST_SHOWN}" for i in order]
+    shown = ", ".join(f"{numbers[i]} ({text})" for i, text in zip(order, texts, strict=True))
+    return shown + (", ..." if len(numbers) > MOST_NAMED else "")

@@ -35,6 +35,7 @@ from timing import (
 
 import bayesgmm as bg
 from bayesgmm.model.mixture import Full
+from bayesgmm.numerics.moments import weighted_sums
 from bayesgmm.numerics.rows import chunk_length
 
 
@@ -174,21 +175,20 @@ def iterations_in_turn(
 
 
 def bare_products(case: Case) -> Callable[[], Any]:
-    """Return a program that runs only the two products of an iteration, chunk by chunk."""
+    """Return a program that runs only the two products of an iteration, on features in the cache."""
     n_features = (case.n_columns + 1) * (case.n_columns + 2) // 2
     length = chunk_length(case.n_rows, n_features + case.n_components)
     n_chunks = -(-case.n_rows // length)
     with jax.enable_x64(True):
-        features = jnp.ones((n_chunks, n_features, length))
-        parameters = jnp.ones((case.n_components, n_features))
+        features = jnp.ones((n_features, length))
+        parameters = jnp.ones((n_chunks, case.n_components, n_features))
 
     @jax.jit
     def run(features: Any, parameters: Any) -> Any:
         def chunk(total: Any, part: Any) -> tuple[Any, None]:
-            shares = parameters @ part
-            return total + jax.lax.dot_general(part, shares, (((1,), (1,)), ((), ()))), None
+            return total + weighted_sums(features, part @ features), None
 
-        return jax.lax.scan(chunk, jnp.zeros(parameters.T.shape), features)[0]
+        return jax.lax.scan(chunk, jnp.zeros(parameters[0].T.shape), parameters)[0]
 
     def program() -> None:
         with jax.enable_x64(True):

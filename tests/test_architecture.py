@@ -19,10 +19,10 @@ FLOORS = (
     ("posterior",),
     ("diagnostics",),
     ("store", "plots"),
+    ("reporting",),
     ("api",),
     ("estimators",),
     ("selection",),
-    ("report",),
     ("cli",),
 )
 HEIGHT = {name: height for height, floor in enumerate(FLOORS) for name in floor}

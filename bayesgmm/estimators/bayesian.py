@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     import xarray as xr
     from arviz import ELPDData, ELPDDataLOO
 
+    from ..plots.of_fit import PlotsOfFit
+    from ..reporting.report import Report
+
 WEIGHT_PRIORS = {
     "mixture_of_finite_mixtures": MixtureOfFiniteMixtures,
     "dirichlet_distribution": SparseDirichlet,
@@ -293,6 +296,20 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
     def summary(self, method: str = "ecr") -> "pd.DataFrame":
         """Return the table of parameters (``bg.summary``), clusters named as in ``labels_``."""
         return summary(self._fitted(), method, self.partition_)
+
+    @property
+    def plot(self) -> "PlotsOfFit":
+        """The pictures of ``bg.plots`` as methods: ``model.plot.clusters()``."""
+        # Imported on use: an estimator need not wait for Matplotlib.
+        from ..plots.of_fit import PlotsOfFit
+
+        return PlotsOfFit(self._fitted(), lambda: self.partition_)
+
+    def report(self, path: Any = None, *, title: str = "Gaussian mixture") -> "Report":
+        """Make a self-contained HTML page about the fit (``bg.report``), and write it to ``path``."""
+        from ..reporting.report import report
+
+        return report(self._fitted(), path, title=title, clusters=self.partition_)
 
     @property
     def datatree_(self) -> "xr.DataTree":

@@ -47,6 +47,9 @@ from .verbose import print_restarts
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..plots.of_fit import PlotsOfFit
+    from ..reporting.report import Report
+
 
 class GaussianMixture(Uses, DensityMixin, BaseEstimator):
     """Gaussian mixture fitted by expectation-maximisation.
@@ -310,6 +313,20 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
             ValueError: less than one row asked for.
         """
         return draw_rows(self._fitted(), n_samples, check_random_state(self.random_state))
+
+    @property
+    def plot(self) -> "PlotsOfFit":
+        """The pictures of ``bg.plots`` as methods: ``model.plot.clusters()``."""
+        # Imported on use: an estimator need not wait for Matplotlib.
+        from ..plots.of_fit import PlotsOfFit
+
+        return PlotsOfFit(self._fitted())
+
+    def report(self, path: Any = None, *, title: str = "Gaussian mixture") -> "Report":
+        """Make a self-contained HTML page about the fit (``bg.report``), and write it to ``path``."""
+        from ..reporting.report import report
+
+        return report(self._fitted(), path, title=title)
 
     def _log_responsibilities(self, X: Any) -> np.ndarray:
         return log_responsibilities(self._fitted(), self._rows(X))

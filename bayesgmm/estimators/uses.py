@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..posterior.condition import condition, marginal
@@ -11,7 +12,7 @@ from ..result import Fit
 from .random_state import seed_of
 
 
-class Uses:
+class Uses(BaseEstimator):
     """Methods that any fitted estimator has.
 
     Attributes:
@@ -33,6 +34,13 @@ class Uses:
     def impute(self, X: Any, n_draws: int = 0) -> Imputation:
         """Return rows (N, D) with their missing cells filled in (``bg.impute``)."""
         return impute(self._fitted(), X, n_draws, seed_of(self.random_state))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        """Show a notebook scikit-learn's picture of the parameters, and the fit once there is one."""
+        bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)
+        if hasattr(self, "fit_") and "text/html" in bundle:
+            bundle["text/html"] += self.fit_._repr_html_()
+        return bundle
 
     def _fitted(self) -> Fit:
         check_is_fitted(self, "fit_")

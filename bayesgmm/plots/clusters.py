@@ -5,8 +5,6 @@ posterior probability of membership; the doubt about a component is the spread o
 posterior draws.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -17,15 +15,13 @@ from matplotlib.lines import Line2D
 from ..posterior.membership import membership
 from ..posterior.partition import Partition, evenly, partition
 from ..result import Fit
+from .dots import certainty_handles, cluster_handles, draw_rows
 from .marginal import densities, ellipses, marginal
-from .style import GREY, INK, axes_or_new, bare, colour, counted, marker
+from .style import GREY, INK, axes_or_new, bare, colour
+from .view import Columns, View, view_of
 
-DOT = 14.0
-GROWTH = 110.0
-SCALE_OF_CERTAINTY = (1.0, 0.8, 0.6)
 MAIN_SHARE = 0.05
 FULL_SHARE = 0.25
-MOST_NAMED = 10
 BAND = 0.9
 FACE = "#F0F0F0"
 
@@ -34,7 +30,7 @@ def clusters(
     fit: Fit,
     *,
     clusters: Partition | None = None,
-    columns: Sequence[str] | None = None,
+    columns: Columns = None,
     n_ellipses: int = 40,
     prob: float = 0.9,
     ax: Axes | None = None,
@@ -49,7 +45,8 @@ def clusters(
     Args:
         fit: any fit.
         clusters: ``partition(fit)``, to save its computation.
-        columns: names of one or two columns; the first two by default.
+        columns: names of one or two columns, the first two by default; or "pca" for the first two
+            principal components of the standardised columns.
         n_ellipses: number of posterior draws, evenly spaced, whose ellipses are drawn.
         prob: probability inside an ellipse, in (0, 1).
         ax: axes to draw on; a new figure by default.
@@ -60,34 +57,22 @@ def clusters(
     Raises:
         ValueError: unknown columns, more than two of them, or a setting outside its domain.
     """
-    chosen = column_indices(fit, columns)
+    view = view_of(fit, columns)
     check_settings(n_ellipses, prob)
     found = partition(fit) if clusters is None else clusters
     certainty = membership(fit, found, fit.data.values).mean.max(1)
     ax = bare(axes_or_new(ax))
-    if len(chosen) == 1:
-        draw_density(ax, fit, found, chosen)
-        draw_rug(ax, fit.data.values[:, chosen[0]], found, certainty)
+    rows, is_plane = view.rows(fit.data.values), len(view.names) == 2
+    if is_plane:
+        draw_rows(ax, rows, found.labels, certainty)
+        draw_ellipses(ax, fit, found, view, evenly(len(found.draws), n_ellipses), prob)
+        ax.set_ylabel(view.names[1])
     else:
-        draw_rows(ax, fit.data.values[:, chosen], found, certainty)
-        draw_ellipses(ax, fit, found, chosen, evenly(len(found.draws), n_ellipses), prob)
-        ax.set_ylabel(fit.model.names[chosen[1]])
-    ax.set_xlabel(fit.model.names[chosen[0]])
-    draw_legends(ax, fit, found, certainty, n_ellipses if len(chosen) == 2 else 0, prob)
+        draw_density(ax, fit, found, view)
+        draw_rug(ax, rows[:, 0], found, certainty)
+    ax.set_xlabel(view.names[0])
+    draw_legends(ax, fit, found, certainty, n_ellipses if is_plane else 0, prob)
     return ax
-
-
-def column_indices(fit: Fit, columns: Sequence[str] | None) -> list[int]:
-    """Return the indices of the columns to draw."""
-    names = fit.model.names
-    wanted = list(names[:2]) if columns is None else list(columns)
-    unknown = [name for name in wanted if name not in names]
-    if unknown or not 1 <= len(wanted) <= 2:
-        raise ValueError(
-            f"Expected columns to be one or two of {list(names)}, got {wanted}. "
-            "Pass for instance columns=" + repr(list(names[-2:])) + "."
-        )
-    return [names.index(name) for name in wanted]
 
 
 def check_settings(n_ellipses: int, prob: float) -> None:
@@ -98,40 +83,11 @@ def check_settings(n_ellipses: int, prob: float) -> None:
         raise ValueError(f"Expected prob in (0, 1), got {prob!r}. Pass for instance prob=0.9.")
 
 
-def draw_rows(ax: Axes, xy: np.ndarray, found: Partition, certainty: np.ndarray) -> None:
-    """Draw a scatter per cluster, uncertain rows on top, larger and hollow."""
-    for j in range(found.n_clusters):
-        order = np.flatnonzero(found.labels == j)
-        order = order[np.argsort(-certainty[order], kind="stable")]
-        ax.scatter(
-            xy[order, 0],
-            xy[order, 1],
-            s=dot_sizes(certainty[order]),
-            c=face_colours(colour(j), certainty[order]),
-            edgecolors=colour(j),
-            marker=marker(j),
-            linewidths=np.where(certainty[order] > 0.95, 0.4, 1.1).tolist(),
-            zorder=3,
-            gid="rows",
-        )
-
-
-def dot_sizes(certainty: np.ndarray) -> np.ndarray:
-    """Return marker areas that grow with doubt, in square points."""
-    return DOT + GROWTH * (1 - np.asarray(certainty))
-
-
-def face_colours(base: str, certainty: np.ndarray) -> np.ndarray:
-    """Return colours that empty with doubt: full at certainty 1, hollow from 0.75 down."""
-    filled = np.clip((np.asarray(certainty) - 0.75) / 0.25, 0, 1)
-    return to_rgba_array([base] * len(filled), 0.75 * filled)
-
-
 def draw_ellipses(
-    ax: Axes, fit: Fit, found: Partition, columns: list[int], thinned: np.ndarray, prob: float
+    ax: Axes, fit: Fit, found: Partition, view: View, thinned: np.ndarray, prob: float
 ) -> None:
     """Draw the ellipses of occupied components of some draws and widen the axes to hold most."""
-    shown = marginal(fit, found.draws[thinned], columns)
+    shown = marginal(fit, found.draws[thinned], view)
     nearest = found.shares[thinned].argmax(-1)[shown.occupied]
     outlines = ellipses(shown.means[shown.occupied], shown.covariances[shown.occupied], prob)
     lines = LineCollection(
@@ -156,9 +112,9 @@ def line_colours(nearest: np.ndarray, shares: np.ndarray, n_draws: int) -> np.nd
     return to_rgba_array([colour(j) for j in nearest], faint * strength)
 
 
-def draw_density(ax: Axes, fit: Fit, found: Partition, columns: list[int]) -> None:
+def draw_density(ax: Axes, fit: Fit, found: Partition, view: View) -> None:
     """Draw the histogram, the posterior mean density and its pointwise band over draws."""
-    values, weights = fit.data.column(columns[0])
+    values, weights = fit.data.column(fit.model.names.index(view.names[0]))
     ax.hist(
         values,
         bins=histogram_bins(values).tolist(),
@@ -172,7 +128,7 @@ def draw_density(ax: Axes, fit: Fit, found: Partition, columns: list[int]) -> No
     )
     pad = 0.08 * np.ptp(values)
     grid = np.linspace(values.min() - pad, values.max() + pad, 500)
-    curves = densities(marginal(fit, found.draws, columns), grid)
+    curves = densities(marginal(fit, found.draws, view), grid)
     ax.plot(grid, curves.mean(0), color=INK, lw=1.6, label="density")
     if len(curves) > 1:
         low, high = np.quantile(curves, [(1 - BAND) / 2, (1 + BAND) / 2], axis=0)
@@ -192,7 +148,7 @@ def draw_rug(ax: Axes, values: np.ndarray, found: Partition, certainty: np.ndarr
     """Draw the rows in a strip beneath the density, shifted up and down to part them."""
     top = ax.get_ylim()[1]
     heights = -top * (0.045 + 0.05 * (np.arange(len(values)) * 0.618034 % 1))
-    draw_rows(ax, np.stack([values, heights], 1), found, certainty)
+    draw_rows(ax, np.stack([values, heights], 1), found.labels, certainty)
     ax.set_ylim(-0.14 * top, top)
     ax.axhline(0, color=GREY, lw=0.6)
     ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= top])
@@ -202,7 +158,7 @@ def draw_legends(
     ax: Axes, fit: Fit, found: Partition, certainty: np.ndarray, n_ellipses: int, prob: float
 ) -> None:
     """Name the clusters and, where some row is in doubt, the scale of certainty."""
-    handles: list[Artist] = [*cluster_handles(found)]
+    handles: list[Artist] = [*cluster_handles(found.labels)]
     handles += other_handles(ax, fit, found, n_ellipses, prob)
     if certainty.min() < 0.95:
         handles += certainty_handles()
@@ -214,41 +170,6 @@ def draw_legends(
         bbox_to_anchor=(1.0, 1.0),
         borderaxespad=0.3,
         labelspacing=0.55,
-    )
-
-
-def cluster_handles(found: Partition) -> list[Line2D]:
-    """Return a legend entry per cluster with its size."""
-    sizes = np.bincount(found.labels, minlength=found.n_clusters)
-    named = min(found.n_clusters, MOST_NAMED)
-    handles = [
-        dot(colour(j), marker(j), 1.0, f"cluster {j}: {counted(int(sizes[j]), 'row')}")
-        for j in range(named)
-    ]
-    if found.n_clusters > named:
-        rest = counted(found.n_clusters - named, "smaller cluster")
-        handles.append(Line2D([], [], ls="", label=f"and {rest}"))
-    return handles
-
-
-def certainty_handles() -> list[Line2D]:
-    """Return the legend entries of the scale of certainty."""
-    head = Line2D([], [], ls="", label="probability of its cluster")
-    return [head, *(dot(INK, "o", c, f"{c:.1f}") for c in SCALE_OF_CERTAINTY)]
-
-
-def dot(base: str, shape: str, certainty: float, label: str) -> Line2D:
-    """Return the marker that a row of this certainty has, for the legend."""
-    return Line2D(
-        [],
-        [],
-        ls="",
-        marker=shape,
-        label=label,
-        ms=float(np.sqrt(dot_sizes(np.array(certainty)))) * (1.35 if certainty == 1 else 1),
-        mfc=face_colours(base, np.array([certainty]))[0],
-        mec=base,
-        mew=1.0,
     )
 
 

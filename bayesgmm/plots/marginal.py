@@ -1,9 +1,8 @@
-r"""The components of some draws, seen in some columns.
+r"""The components of some draws, as a view sees them.
 
 A marginal of a mixture is the mixture of the marginals: p(x_A) = sum_k w_k N(x_A | mu_kA, Sigma_kAA).
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -13,12 +12,13 @@ from scipy.stats import chi2, norm
 from ..model.mixture import Mixture
 from ..numerics.precision import in_float64
 from ..result import Fit
+from .view import View
 
 N_VERTICES = 90
 
 
 class Marginal(NamedTuple):
-    """Components of S draws in d columns, in the data's units.
+    """Components of S draws on the d axes of a view.
 
     Attributes:
         weights: (S, K).
@@ -36,13 +36,13 @@ class Marginal(NamedTuple):
 
 
 @in_float64
-def marginal(fit: Fit, draws: np.ndarray, columns: Sequence[int]) -> Marginal:
-    """Pick draws and columns of a fit.
+def marginal(fit: Fit, draws: np.ndarray, view: View) -> Marginal:
+    """Return some draws of a fit as a view sees them.
 
     Args:
         fit: any fit; a point counts as one draw.
         draws: indices of draws, chains after one another, (S,).
-        columns: indices of columns, d of them.
+        view: what is looked at.
 
     Returns:
         The components.
@@ -56,8 +56,8 @@ def marginal(fit: Fit, draws: np.ndarray, columns: Sequence[int]) -> Marginal:
     counts = None if fit.counts is None else fit.counts.reshape(-1, fit.counts.shape[-1])[draws]
     return Marginal(
         weights=weights,
-        means=np.asarray(flat.means)[..., columns],
-        covariances=dense[..., np.asarray(columns)[:, None], columns],
+        means=(np.asarray(flat.means) - view.centre) @ view.matrix,
+        covariances=view.matrix.T @ dense @ view.matrix,
         occupied=weights > 0 if counts is None else counts > 0,
         shares=weights if counts is None else counts / counts.sum(-1, keepdims=True),
     )
@@ -72,7 +72,7 @@ def ellipses(means: np.ndarray, covariances: np.ndarray, prob: float) -> np.ndar
 
 
 def densities(components: Marginal, grid: np.ndarray) -> np.ndarray:
-    """Return the density of each draw in its one column at a grid (G,), (S, G)."""
+    """Return the density of each draw on its one axis at a grid (G,), (S, G)."""
     scales = np.sqrt(components.covariances[..., 0, 0])
     total = np.zeros((len(components.weights), len(grid)))
     for k in range(components.weights.shape[1]):

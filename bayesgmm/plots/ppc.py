@@ -5,7 +5,6 @@ Beside the rows stands p(x_rep) = E p(x_rep | theta), theta from the posterior o
 389-402). ``diagnose`` puts the same comparisons in numbers.
 """
 
-from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from .ppc_density import density_panels
 from .ppc_distances import distance_panel
 from .ppc_draws import GROUPS
 from .ppc_pairs import pair_panels
+from .style import require_choice
 
 KINDS = {"density": density_panels, "pairs": pair_panels, "distances": distance_panel}
 
@@ -68,12 +68,3 @@ def ppc(
     if n_draws < 1:
         raise ValueError(f"Expected n_draws >= 1, got {n_draws!r}. Pass n_draws=200.")
     return KINDS[kind](fit, group, columns, n_draws, ax)
-
-
-def require_choice(name: str, given: Any, choices: Iterable[str]) -> None:
-    """Raise unless a word is one of the choices."""
-    if given not in list(choices):
-        raise ValueError(
-            f"Expected {name} to be one of {list(choices)}, got {given!r}. "
-            f"Pass {name}={next(iter(choices))!r}."
-        )

@@ -12,6 +12,7 @@ from .clusters import FACE, histogram_bins
 from .marginal import densities, marginal
 from .ppc_draws import GROUPS, N_SAMPLE, PROB, Drawn, axis_ends, positions_of
 from .style import GREY, INK, axes_or_new, bare
+from .view import column_view
 
 MOST_PANELS = 6
 PANEL = (3.2, 2.5)  # inches
@@ -134,7 +135,8 @@ def draw_predictive(ax: Axes, drawn: Drawn, column: int, ends: np.ndarray) -> No
 
 def curves_of(draws: Fit, column: int, grid: np.ndarray) -> np.ndarray:
     """Return the density of a column in each draw, per unit of the column, (S, G)."""
-    return densities(marginal(draws, np.arange(draws.log_likelihood.size), [column]), grid)
+    every = np.arange(draws.log_likelihood.size)
+    return densities(marginal(draws, every, column_view(draws, [column])), grid)
 
 
 def draw_legend(axes: list[Axes]) -> None:

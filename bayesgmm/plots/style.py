@@ -3,8 +3,14 @@
 The colours are those of Okabe & Ito (2008), without the yellow that fades on white paper.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..result import Fit
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v")
@@ -37,6 +43,32 @@ def bare(ax: Axes) -> Axes:
     return ax
 
 
+def figure_of(ax: Axes) -> Figure:
+    """Return the figure that axes are in, however deep in its parts."""
+    figure: Any = ax.figure
+    while not isinstance(figure, Figure):
+        figure = figure.figure
+    return figure
+
+
 def counted(n: int, singular: str) -> str:
     """Return a number with its noun, "1 row" or "2 rows", thousands set apart."""
     return f"{n:,} {singular}{'' if n == 1 else 's'}"
+
+
+def require_draws(fit: Fit, what: str) -> None:
+    """Raise for a point fit, which does not know ``what``."""
+    if fit.is_point:
+        raise ValueError(
+            f"Expected a posterior, got a point fit, which does not know {what}. Use bg.fit(X) or "
+            "bg.BayesianGaussianMixture for a posterior."
+        )
+
+
+def require_choice(name: str, given: Any, choices: Iterable[str]) -> None:
+    """Raise unless a word is one of the choices."""
+    if given not in list(choices):
+        raise ValueError(
+            f"Expected {name} to be one of {list(choices)}, got {given!r}. "
+            f"Pass {name}={next(iter(choices))!r}."
+        )

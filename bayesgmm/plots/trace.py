@@ -13,7 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import rankdata
 
 from ..result import Fit
-from .style import GREY, INK, PALE, axes_or_new, bare, colour
+from .history import history
+from .style import GREY, INK, PALE, bare, colour
 
 N_BINS = 20
 LINE = {"lw": 0.6, "alpha": 0.85}
@@ -23,8 +24,7 @@ def trace(fit: Fit, *, ax: Any = None) -> np.ndarray:
     """Draw the course of a run.
 
     For draws: log-likelihood and K+ per draw, a colour per chain, with the ranks of the
-    log-likelihood and the frequencies of K+ per chain at the right. For a point: the
-    log-likelihood after each iteration.
+    log-likelihood and the frequencies of K+ per chain at the right. For a point: ``history``.
 
     Args:
         fit: any fit.
@@ -37,17 +37,17 @@ def trace(fit: Fit, *, ax: Any = None) -> np.ndarray:
         ValueError: not the axes that are needed.
     """
     if fit.is_point:
-        return np.array([[draw_history(fit, bare(single_axes(ax)))]])
+        return np.array([[history(fit, ax=single_axes(ax))]])
     axes = grid_of_axes(ax)
     draw_log_likelihood(fit, axes[0])
     draw_n_clusters(fit, axes[1])
     return axes
 
 
-def single_axes(ax: Any) -> Axes:
+def single_axes(ax: Any) -> Axes | None:
     """Return one axes, taken out of an array if need be."""
     if ax is None:
-        return axes_or_new(None, (6.0, 3.6))
+        return None
     given = np.ravel(np.asarray(ax, dtype=object))
     if len(given) != 1:
         raise ValueError(f"Expected one axes for a point fit, got {len(given)}. Pass ax=None.")
@@ -155,14 +155,3 @@ def draw_n_clusters(fit: Fit, axes: np.ndarray) -> None:
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.set(xlabel="draw", ylabel="clusters $K_+$")
     right.set(xlabel="share of the chain's draws", xlim=(0, 1))
-
-
-def draw_history(fit: Fit, ax: Axes) -> Axes:
-    """Draw the log-likelihood after each iteration of a point fit."""
-    values = np.atleast_1d(fit.history.get("log_likelihood", fit.log_likelihood))
-    steps = np.arange(1, len(values) + 1)
-    ax.plot(steps, values, color=colour(0), lw=1.4, marker="o" if len(values) < 40 else "", ms=3.5)
-    ax.set(xlabel="iteration", ylabel="log-likelihood")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_title(fit.status.message, fontsize="small", color=INK, loc="left", wrap=True)
-    return ax

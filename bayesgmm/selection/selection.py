@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from .table import COLUMN, Record
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+# Models that a notebook shows.
+MOST_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -115,3 +119,11 @@ class Selection:
             return head + "; none can be compared)"
         structure, size = self.best
         return f"{head}: {structure}, {size} component{'' if size == 1 else 's'})"
+
+    def _repr_html_(self) -> str:
+        """Show a notebook who won, above the best models."""
+        shown = self.ranked.head(MOST_SHOWN).drop(columns=["seconds", "n_collapsed"])
+        more = len(self.records) - len(shown)
+        rest = f"<p>and {more} more in .table</p>" if more > 0 else ""
+        table = shown.to_html(index=False, notebook=True, float_format="{:.6g}".format, na_rep="")
+        return f"<p><b>{escape(repr(self))}</b></p>{table}{rest}"

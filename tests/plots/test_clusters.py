@@ -5,6 +5,7 @@ import pytest
 import bayesgmm as bg
 from bayesgmm.plots.marginal import densities, ellipses, marginal
 from bayesgmm.plots.style import PALETTE, colour, marker
+from bayesgmm.plots.view import column_view
 
 
 def collections(ax, gid):
@@ -114,7 +115,7 @@ def test_ellipses_hold_the_probability_they_claim():
 
 def test_the_density_in_one_column_is_that_of_the_fit(line):
     grid = np.linspace(-3, 7, 50)
-    shown = densities(marginal(line, np.array([0]), [0]), grid)[0]
+    shown = densities(marginal(line, np.array([0]), column_view(line, [0])), grid)[0]
     np.testing.assert_allclose(np.log(shown), bg.log_density(line, grid[:, None]), rtol=1e-10)
 
 

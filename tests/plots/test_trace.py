@@ -29,7 +29,7 @@ def test_a_point_shows_its_history(point):
     np.testing.assert_array_equal(
         axes[0, 0].lines[0].get_ydata(), np.atleast_1d(point.history["log_likelihood"])
     )
-    assert axes[0, 0].get_xlabel() == "iteration"
+    assert axes[0, 0].get_xlabel() == "updates"
 
 
 def test_given_axes_are_used_and_returned(posterior, point):
