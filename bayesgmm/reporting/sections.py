@@ -155,22 +155,32 @@ def texts_of(table: pd.DataFrame, caption: str) -> Table:
     return Table(caption, ["", *map(str, table.columns)], rows)
 
 
-def number(x: object) -> str:
-    """Return a number with six digits, and nothing for one that there is not."""
+def number(x: object, digits: int = 6) -> str:
+    """Return a number with so many digits, and nothing for one that there is not."""
     if isinstance(x, float | np.floating):
-        return "" if np.isnan(x) else f"{x:.6g}"
+        return "" if np.isnan(x) else f"{x:.{digits}g}"
     return str(x)
+
+
+def unbroken(text: object) -> str:
+    """Return a text that stays on one line."""
+    return str(text).replace(" ", "\u00a0")
 
 
 def section_of_checks(checks: Diagnosis) -> Section:
     """Return the checks with their advice."""
-    records = checks.to_dict("records")
+    records = checks.sort_values("passed", kind="stable").to_dict("records")
     rows = [
-        [str(one["check"]), number(one["value"]), str(one["threshold"]), str(one["advice"])]
+        [str(one["check"]), number(one["value"], 4), unbroken(one["threshold"]), str(one["advice"])]
         for one in records
     ]
     marks = ["passed" if one["passed"] else "failed" for one in records]
-    table = Table("What was checked.", ["check", "value", "threshold", "advice"], rows, marks)
+    table = Table(
+        "What was checked; what failed comes first.",
+        ["check", "value", "threshold", "advice"],
+        rows,
+        marks,
+    )
     return Section("checks", "May one believe it?", [checks.verdict], tables=[table])
 
 
