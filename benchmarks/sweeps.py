@@ -3,12 +3,13 @@
 * The textbook sweep: 1,250 rows in three stretched blobs (Geron, Hands-On Machine Learning, chapter 9), K
   = 1, ..., 10 with ten restarts of each, warm in one process and as whole fresh processes.
 * K = 1, ..., 20 on 100,000 rows in five columns, one restart of each.
-* Where R and mclust are installed, ``mclustBIC`` with all fourteen structures on the shipped data.
+* All fourteen structures on shipped data beside ``mclustBIC``, where R and mclust are installed, and beside
+  pymclustR, a port of it to NumPy, where that is.
 
 Both stop at the same tolerance; a second row has the default of ``select``, whose best restarts climb on
 until the criteria can be compared.
 
-    uv run python benchmarks/sweeps.py [--quick] [--only textbook|cold|large|mclust]
+    uv run python benchmarks/sweeps.py [--quick] [--only textbook|cold|large|mclust|pymclustr]
 """
 
 import shutil
@@ -162,11 +163,28 @@ def mclust(x: Any) -> tuple[float, str]:
     return float(taken), f"{float(best):.1f} ({missing} models without)"
 
 
+def print_pymclustr(is_quick: bool) -> None:
+    """Print the same beside pymclustR."""
+    try:
+        from mclust_py import Mclust
+    except ImportError:
+        print("\npymclustR is not installed")
+        return
+    print(f"\nfourteen structures, K = 1..9; ours against pymclustR's\n{'':>22} {HEADER}")
+    for name in ("iris",) if is_quick else ("iris", "faithful", "thyroid"):
+        x = bg.datasets.load(name).frame.select_dtypes("number")
+        program, other = partial(all_structures, x), partial(Mclust, x.to_numpy(), G=range(1, 10))
+        best = program(), other().bic
+        found = alternate(program, other, 2 if is_quick else 5)
+        print(f"{name:>22} {found}   BIC {best[0]:.1f}, {best[1]:.1f}", flush=True)
+
+
 SECTIONS = {
     "textbook": print_textbook,
     "cold": print_cold,
     "large": print_large,
     "mclust": print_mclust,
+    "pymclustr": print_pymclustr,
 }
 
 

@@ -1,5 +1,5 @@
-"""The command line: ``bayesgmm demo``, ``bayesgmm fit DATA`` and ``bayesgmm datasets``."""
+"""The command line: ``bayesgmm demo``, ``fit``, ``select``, ``predict``, ``report`` and ``datasets``."""
 
-from .commands import app, main
+from .app import app, main
 
 __all__ = ["app", "main"]

@@ -1,74 +1,136 @@
-"""What comes in from the command line: tables, settings and folders, refused in one sentence.
-
-Bad input ends with one sentence on standard error and exit code 2.
-"""
+"""Tables out of files: CSV, Parquet and NumPy, whole or in blocks of rows."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
+from .refusal import InputError, one_line
+from .room import require_room
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..data.dataset import Dataset
-    from ..model.spec import MixtureSpec
+EXTENSIONS = (".csv", ".parquet", ".npy")
+BLOCK_ROWS = 50_000
+# What may stand between cells, with the way to say it.
+DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}
 
 
-class InputError(Exception):
-    """What the user gave cannot be used; the text says why and what to do."""
-
-
-@contextmanager
-def errors_in_a_sentence(debug: bool) -> Iterator[None]:
-    """Turn an InputError into a sentence and exit code 2, unless the traceback is wanted."""
-    try:
-        yield
-    except InputError as error:
-        if debug:
-            raise
-        typer.echo(f"bayesgmm: {error}", err=True)
-        raise typer.Exit(2) from error
-
-
-@contextmanager
-def as_input_error() -> Iterator[None]:
-    """Take refusals of the package's doors for what they are: bad input."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        raise InputError(" ".join(str(error).split())) from error
-
-
-def read_frame(path: Path) -> pd.DataFrame:
+def read_frame(path: Path, delimiter: str | None = None) -> pd.DataFrame:
     """Read a table by the extension of its file.
 
+    Args:
+        path: the file.
+        delimiter: what stands between the cells of a .csv, a comma by default.
+
+    Returns:
+        The table.
+
     Raises:
-        InputError: no file, an unknown extension, or contents that cannot be read.
+        InputError: no file, an unknown extension, contents that cannot be read, or too many of them.
     """
-    readers = {".csv": read_csv, ".parquet": read_parquet, ".npy": read_npy}
-    if path.suffix.lower() not in readers:
+    readers = {
+        ".csv": lambda path: read_csv(path, delimiter),
+        ".parquet": read_parquet,
+        ".npy": read_npy,
+    }
+    check_path(path)
+    require_room(path)
+    with as_unreadable(path):
+        return readers[path.suffix.lower()](path)
+
+
+def read_blocks(path: Path, delimiter: str | None = None) -> Iterator[pd.DataFrame]:
+    """Read a table as ``read_frame`` does, but in blocks of rows where the format allows it."""
+    check_path(path)
+    with as_unreadable(path):
+        if path.suffix.lower() == ".csv":
+            yield from csv_blocks(path, delimiter)
+            return
+        if path.suffix.lower() == ".npy":
+            table = read_npy(path, in_file=True)
+        else:
+            require_room(path)
+            table = read_parquet(path)
+        for start in range(0, len(table), BLOCK_ROWS):
+            yield table.iloc[start : start + BLOCK_ROWS]
+
+
+def check_path(path: Path) -> None:
+    """Raise unless there is a file with an extension that says how to read it."""
+    if path.suffix.lower() not in EXTENSIONS:
         raise InputError(
             f"Expected a file ending in .csv, .parquet or .npy, got {path}; convert it first."
         )
     if not path.is_file():
         raise InputError(f"Expected a file, found none at {path}; check the path.")
+
+
+@contextmanager
+def as_unreadable(path: Path) -> Iterator[None]:
+    """Take errors of readers for what they are: a file that is not what its name says."""
     try:
-        return readers[path.suffix.lower()](path)
-    except (ValueError, OSError, EOFError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise InputError(f"Expected a readable table in {path}, got an error: {reason}.") from error
+        yield
+    except (ValueError, OSError, EOFError, csv.Error) as error:
+        reason = one_line(error).rstrip(".")
+        raise InputError(
+            f"Expected a readable table in {path}, got an error: {reason}; check the file."
+        ) from error
 
 
-def read_csv(path: Path) -> pd.DataFrame:
+def read_csv(path: Path, delimiter: str | None) -> pd.DataFrame:
     """Read a CSV file with a header."""
     import pandas as pd
 
-    return pd.read_csv(path)
+    separator = checked_delimiter(path, delimiter)
+    return pd.read_csv(path, sep=separator, low_memory=False)
+
+
+def csv_blocks(path: Path, delimiter: str | None) -> Iterator[pd.DataFrame]:
+    """Read a CSV file with a header, some rows at a time."""
+    import pandas as pd
+
+    separator = checked_delimiter(path, delimiter)
+    with pd.read_csv(path, sep=separator, low_memory=False, chunksize=BLOCK_ROWS) as blocks:
+        yield from blocks
+
+
+def checked_delimiter(path: Path, delimiter: str | None) -> str:
+    """Return the delimiter of a CSV file.
+
+    Raises:
+        InputError: not one character, or one that the first lines speak against.
+    """
+    separator = {None: ",", "tab": "\t", "\\t": "\t"}.get(delimiter, delimiter) or ""
+    if len(separator) != 1:
+        raise InputError(
+            f"Expected --delimiter to be one character or tab, got {delimiter!r}; pass --delimiter ';'."
+        )
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        lines = csv.reader(file, delimiter=separator)
+        header, first = next(lines, []), next(lines, [])
+    check_header(header, separator, path)
+    if len(first) > len(header):
+        raise InputError(
+            f"Expected rows with as many cells as the header of {path}, {len(header)}, got {len(first)} in the "
+            "first; name every column, and take away delimiters at the ends of lines."
+        )
+    return separator
+
+
+def check_header(header: list[str], separator: str, path: Path) -> None:
+    """Raise if a header stays in one piece that another delimiter would part."""
+    others = [one for one in DELIMITERS if one in header[0]] if len(header) == 1 else []
+    if others:
+        shown = DELIMITERS[others[0]]
+        raise InputError(
+            f"Expected columns with {DELIMITERS.get(separator, repr(separator))} between them in {path}, got "
+            f"a single one whose header holds {shown}; pass --delimiter {shown}."
+        )
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
@@ -92,102 +154,17 @@ def read_parquet(path: Path) -> pd.DataFrame:
         raise ValueError(str(error)) from error
 
 
-def read_npy(path: Path) -> pd.DataFrame:
-    """Read a NumPy array of one or two dimensions."""
+def read_npy(path: Path, *, in_file: bool = False) -> pd.DataFrame:
+    """Read a NumPy array of one or two dimensions, or leave it in its file until it is needed."""
     import numpy as np
     import pandas as pd
 
-    values = np.load(path, allow_pickle=False)
+    mode: Any = "r" if in_file else None
+    values = np.load(path, mmap_mode=mode, allow_pickle=False)
     if values.ndim not in (1, 2):
         raise InputError(
             f"Expected an array of rows and columns in {path}, got {values.ndim} dimensions; "
             "reshape it first."
         )
     table = values.reshape(len(values), -1)
-    return pd.DataFrame(table, columns=[f"x{j}" for j in range(table.shape[1])])
-
-
-def pick_columns(frame: pd.DataFrame, columns: str | None) -> pd.DataFrame:
-    """Return the columns asked for, all by default, numbers only.
-
-    Raises:
-        InputError: unknown columns, columns that are not numbers, or none at all.
-    """
-    if columns is not None:
-        wanted = [name.strip() for name in columns.split(",") if name.strip()]
-        unknown = [name for name in wanted if name not in frame.columns]
-        if unknown or not wanted:
-            raise InputError(
-                f"Expected --columns to name columns of the table, {listed(frame.columns)}, "
-                f"got {listed(unknown) or 'none'}; correct --columns."
-            )
-        frame = frame[wanted]
-    numeric = frame.select_dtypes(["number", "bool"]).columns
-    others = [name for name in frame.columns if name not in numeric]
-    if not len(numeric):
-        raise InputError(
-            f"Expected numeric columns, got none (columns: {listed(frame.columns) or 'none'}); "
-            "encode them as numbers first."
-        )
-    if others:
-        raise InputError(
-            f"Expected numeric columns, got text or dates in {listed(others)}; choose with "
-            f"--columns {','.join(map(str, numeric))}."
-        )
-    return frame
-
-
-def listed(names: Any) -> str:
-    """Return names with commas between."""
-    return ", ".join(map(str, names))
-
-
-def spec_of(k: str, max_components: int) -> MixtureSpec:
-    """Return the specification for ``--k``.
-
-    Raises:
-        InputError: neither auto nor a whole number >= 1.
-    """
-    from ..model.spec import MixtureSpec
-
-    if k == "auto":
-        with as_input_error():
-            return MixtureSpec(max_components=max_components)
-    if not k.isdecimal() or int(k) < 1:
-        raise InputError(f"Expected --k to be auto or a whole number >= 1, got {k!r}; pass --k 3.")
-    return MixtureSpec(int(k))
-
-
-def output_folder(folder: Path, force: bool) -> Path:
-    """Make the folder for the results and see that it can be written, before any work.
-
-    Raises:
-        InputError: not empty without ``--force``, or not writable.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not force and any(folder.iterdir()):
-            raise InputError(
-                f"Expected an empty or new output folder, got {folder} with files in it; "
-                "pass --force to overwrite them or --out for another folder."
-            )
-        probe = folder / ".bayesgmm-probe"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(
-            f"Expected an output folder that can be written, got {folder} ({error.strerror}); "
-            "pass another one with --out."
-        ) from error
-    return folder
-
-
-def checked(frame: pd.DataFrame, spec: MixtureSpec) -> Dataset:
-    """Pass the data and the specification through the doors, before any work."""
-    from ..data.dataset import Dataset
-    from ..model.resolved import resolve
-
-    data = Dataset.from_array(frame)
-    data.require_plain("The sampler")
-    resolve(spec, data)
-    return data
+    return pd.DataFrame(table, columns=[f"x{j}" for j in range(table.shape[1])], copy=False)

@@ -1,22 +1,38 @@
-"""What the command line prints: tables of the posterior, of clusters and of checks."""
+"""What the command line prints: tables of the posterior, of clusters, of checks and of models."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
-from .results import assignments
+from .findings import Findings
+from .speech import Speech
 
 if TYPE_CHECKING:
-    from ..posterior.partition import Partition
+    from ..diagnostics.diagnosis import Diagnosis
     from ..result import Fit
+    from ..selection.selection import Selection
 
 BAR_WIDTH = 32
 MOST_COLUMNS_SHOWN = 5
 MOST_CLUSTERS_SHOWN = 12
+MOST_MODELS_SHOWN = 10
+
+
+def show_findings(findings: Findings, speech: Speech) -> None:
+    """Print what was found: the verdict first."""
+    from ..reporting.words import partition_and_mode
+
+    fit = findings.fit
+    speech.say(f"\n{findings.verdict}", style="bold")
+    speech.say(f"{fit.status.message} {seconds_of(fit)}\n")
+    speech.say(f"{fit.model}\n")
+    if not fit.is_point:
+        speech.console.print(table_of_n_clusters(findings))
+    speech.console.print(table_of_clusters(findings))
+    speech.say(partition_and_mode(fit, findings.found))
+    show_checks(findings.checks, speech)
 
 
 def seconds_of(fit: Fit) -> str:
@@ -24,50 +40,29 @@ def seconds_of(fit: Fit) -> str:
     return "" if fit.provenance is None else f"{fit.provenance.seconds:.0f} seconds."
 
 
-def say(console: Console, text: str, style: str | None = None) -> None:
-    """Print text as it is: brackets and numbers keep their plain look."""
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-def table_of_n_clusters(fit: Fit) -> Table:
+def table_of_n_clusters(findings: Findings) -> Table:
     """Return the posterior of the number of clusters with a bar each."""
-    import numpy as np
-
     table = plain_table("Posterior of the number of clusters", "clusters", "probability", "")
-    numbers, counts = np.unique(fit.n_clusters, return_counts=True)
-    for number, p in zip(numbers, counts / counts.sum(), strict=True):
-        table.add_row(str(number), f"{p:.3f}", "█" * round(BAR_WIDTH * p) or "▏")
+    for size, p in findings.probabilities().items():
+        table.add_row(str(size), f"{p:.3f}", "█" * round(BAR_WIDTH * p) or "▏")
     return table
 
 
-def table_of_clusters(fit: Fit, found: Partition) -> Table:
+def table_of_clusters(findings: Findings) -> Table:
     """Return size, certainty and column means of each cluster of the partition."""
-    import numpy as np
+    import pandas as pd
 
+    fit, found = findings.fit, findings.found
     names = fit.model.names[:MOST_COLUMNS_SHOWN]
     head = ("cluster", "rows", "certainty", *(f"mean {name}" for name in names))
     table = plain_table("Clusters of the representative partition", *head)
-    certainty = assignments(fit, found)["certainty"].to_numpy()
+    certainty = findings.assignments["certainty"].to_numpy()
     for j in range(min(found.n_clusters, MOST_CLUSTERS_SHOWN)):
         inside = found.labels == j
-        means = np.asarray(fit.data.values)[inside, : len(names)].mean(0)
+        means = pd.DataFrame(fit.data.values[inside, : len(names)]).mean()
         row = (j, inside.sum(), f"{certainty[inside].mean():.3f}", *(f"{m:.4g}" for m in means))
         table.add_row(*map(str, row))
     return table
-
-
-def note_on_partition(fit: Fit, found: Partition) -> str:
-    """Say why the partition may have another number of clusters than is most probable."""
-    import numpy as np
-
-    mode = int(np.bincount(fit.n_clusters.ravel()).argmax())
-    if mode == found.n_clusters:
-        return ""
-    return (
-        f"The most probable number of clusters is {mode}, the representative partition has "
-        f"{found.n_clusters}:\nclusters that hold other rows in every draw find no place in one "
-        "partition.\n"
-    )
 
 
 def plain_table(title: str, *head: str) -> Table:
@@ -77,42 +72,34 @@ def plain_table(title: str, *head: str) -> Table:
     )
 
 
-def print_checks(console: Console, fit: Fit) -> None:
-    """Print the verdict, and the checks that failed."""
-    from ..diagnostics.checks import diagnose
-
-    checks = diagnose(fit)
-    say(console, f"{checks.verdict}\n", style="bold")
+def show_checks(checks: Diagnosis, speech: Speech) -> None:
+    """Print the verdict of the checks, and those that failed."""
+    speech.say(f"{checks.verdict}\n", style="bold")
     failed = checks[~checks["passed"]]
     if failed.empty:
         return
     table = plain_table("Checks that failed", "check", "value", "threshold", "advice")
     for row in failed.to_dict("records"):
         table.add_row(row["check"], number(row["value"]), row["threshold"], row["advice"])
-    console.print(table)
+    speech.console.print(table)
+
+
+def show_models(selected: Selection, speech: Speech) -> None:
+    """Print the best models of a sweep."""
+    from ..selection.table import COLUMN
+
+    column = COLUMN[selected.criterion]
+    ranked = selected.ranked
+    shown = ranked.head(MOST_MODELS_SHOWN)
+    title = f"The best {len(shown)} of {len(ranked)} models"
+    head = ("structure", "K", column, "delta", "log-likelihood", "status")
+    table = plain_table(title, *head)
+    for row in shown.to_dict("records"):
+        values = (f"{row[name]:.2f}" for name in (column, "delta", "log_likelihood"))
+        table.add_row(row["covariance_type"], str(row["n_components"]), *values, row["status"])
+    speech.console.print(table)
 
 
 def number(value: Any) -> str:
     """Return a number with four digits, and anything else as it is."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def say_what_next(console: Console, folder: Path, *, is_demo: bool) -> None:
-    """Say what was written and what to look at next."""
-    lines = [
-        f"Written to {folder}:",
-        "  clusters.png    the clusters; large hollow dots are rows in doubt",
-        "  n_clusters.png  how many clusters, and whether the chains agree",
-        "  trace.png       whether the chains have mixed",
-        "  fit.nc          the fit: bg.load reads it",
-    ]
-    if not is_demo:
-        lines.append("  assignments.csv cluster of each row, its probability and entropy (bits)")
-    lines += [
-        "Look next:",
-        f"  in Python:      import bayesgmm as bg; fit = bg.load({str(folder / 'fit.nc')!r})",
-        "                  bg.diagnose(fit); bg.partition(fit).labels; bg.plots.clusters(fit)",
-    ]
-    if is_demo:
-        lines.append("  your own table: bayesgmm fit table.csv --out results")
-    say(console, "\n".join(lines))

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from ..diagnostics.checks import diagnose
+from ..diagnostics.diagnosis import Diagnosis
 from ..posterior.membership import membership
 from ..posterior.partition import Partition, partition
 from ..result import Fit
@@ -51,6 +52,7 @@ def report(
     *,
     title: str = "Gaussian mixture",
     clusters: Partition | None = None,
+    checks: Diagnosis | None = None,
 ) -> Report:
     """Make one self-contained HTML page about a fit, for people who were not there.
 
@@ -63,6 +65,7 @@ def report(
         path: where to write the page, if anywhere.
         title: its heading.
         clusters: ``partition(fit)``, to save its computation.
+        checks: ``diagnose(fit)``, likewise.
 
     Returns:
         The page.
@@ -72,7 +75,7 @@ def report(
     """
     found = partition(fit) if clusters is None else clusters
     member = membership(fit, found, fit.data.values)
-    checks = diagnose(fit)
+    checks = diagnose(fit) if checks is None else checks
     said = verdict(fit, found)
     html = page().render(
         title=title,
