@@ -16,7 +16,7 @@ from ..posterior.membership import membership
 from ..posterior.partition import Partition, evenly, partition
 from ..result import Fit
 from .dots import certainty_handles, cluster_handles, draw_rows
-from .marginal import densities, ellipses, marginal
+from .marginal import cluster_densities, densities, ellipses, marginal
 from .style import GREY, INK, axes_or_new, bare, colour
 from .view import Columns, View, view_of
 
@@ -39,8 +39,8 @@ def clusters(
 
     A row that could belong to another cluster is larger and hollow. Each thin ellipse holds
     ``prob`` of one component of one posterior draw, in the colour of the cluster it shares most
-    rows with. One column alone gives a histogram with the density, its band over draws and the
-    rows beneath.
+    rows with. One column alone gives a histogram with the density, its band over draws, the part of
+    each cluster in it and the rows beneath.
 
     Args:
         fit: any fit.
@@ -128,7 +128,10 @@ def draw_density(ax: Axes, fit: Fit, found: Partition, view: View) -> None:
     )
     pad = 0.08 * np.ptp(values)
     grid = np.linspace(values.min() - pad, values.max() + pad, 500)
-    curves = densities(marginal(fit, found.draws, view), grid)
+    seen = marginal(fit, found.draws, view)
+    for j, part in enumerate(cluster_densities(seen, found.shares, grid)):
+        ax.plot(grid, part, color=colour(j), lw=1.2, gid="cluster")
+    curves = densities(seen, grid)
     ax.plot(grid, curves.mean(0), color=INK, lw=1.6, label="density")
     if len(curves) > 1:
         low, high = np.quantile(curves, [(1 - BAND) / 2, (1 + BAND) / 2], axis=0)

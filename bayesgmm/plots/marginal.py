@@ -3,6 +3,8 @@ r"""The components of some draws, as a view sees them.
 A marginal of a mixture is the mixture of the marginals: p(x_A) = sum_k w_k N(x_A | mu_kA, Sigma_kAA).
 """
 
+from collections.abc import Iterator
+from functools import reduce
 from typing import NamedTuple
 
 import jax
@@ -73,9 +75,24 @@ def ellipses(means: np.ndarray, covariances: np.ndarray, prob: float) -> np.ndar
 
 def densities(components: Marginal, grid: np.ndarray) -> np.ndarray:
     """Return the density of each draw on its one axis at a grid (G,), (S, G)."""
+    return reduce(np.add, of_components(components, grid))
+
+
+def cluster_densities(components: Marginal, shares: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """Return the part of the density that each cluster has, averaged over draws, (J, G).
+
+    Args:
+        components: components of S draws on one axis.
+        shares: part of each component that stands for each cluster, (S, K, J).
+        grid: (G,).
+    """
+    parts = enumerate(of_components(components, grid))
+    return reduce(np.add, (shares[:, k].T @ values for k, values in parts)) / len(shares)
+
+
+def of_components(components: Marginal, grid: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield w_k N(x | k) of each component in turn, (S, G)."""
     scales = np.sqrt(components.covariances[..., 0, 0])
-    total = np.zeros((len(components.weights), len(grid)))
     for k in range(components.weights.shape[1]):
         values = norm.pdf(grid, components.means[:, k], scales[:, k, None])
-        total += components.weights[:, k, None] * values
-    return total
+        yield components.weights[:, k, None] * values

@@ -122,3 +122,11 @@ def test_the_density_in_one_column_is_that_of_the_fit(line):
 def test_colours_and_markers_part_more_clusters_than_there_are_colours():
     assert len({(colour(j), marker(j)) for j in range(20)}) == 20
     assert len(set(PALETTE)) == len(PALETTE)
+
+
+def test_in_one_column_the_parts_of_the_clusters_add_up_to_the_density(line):
+    ax = bg.plots.clusters(line)
+    parts = [one.get_ydata() for one in ax.lines if one.get_gid() == "cluster"]
+    (whole,) = (one.get_ydata() for one in ax.lines if one.get_label() == "density")
+    assert len(parts) == bg.partition(line).n_clusters
+    np.testing.assert_allclose(sum(parts), whole, rtol=1e-10)
