@@ -14,11 +14,11 @@ ENGINES = {
     ),
 }
 FAMILIES = ("full", "tied", "diag", "spherical")
-# Models take long to compile: one family of each engine is enough for every day.
+# Models take long to compile: one family of each engine is enough for every day, NUTS's for none.
 CASES = [
     pytest.param(
         *(engine, family),
-        marks=pytest.mark.slow if family != "full" else [],
+        marks=pytest.mark.slow if family != "full" or engine == "nuts" else [],
         id=f"{engine}-{family}",
     )
     for engine in ENGINES

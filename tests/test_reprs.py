@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from quick import quick_compilation
 
 import bayesgmm as bg
 
@@ -16,7 +17,8 @@ def point():
 @pytest.fixture(scope="module")
 def posterior():
     engine = bg.Gibbs(n_chains=2, n_warmup=20, n_draws=30)
-    return bg.fit(ROWS, bg.MixtureSpec(max_components=6), engine=engine)
+    with quick_compilation():
+        return bg.fit(ROWS, bg.MixtureSpec(max_components=6), engine=engine)
 
 
 @pytest.mark.parametrize("name", ["point", "posterior"])
@@ -59,7 +61,7 @@ def test_a_fitted_estimator_shows_its_fit():
 
 
 def test_a_selection_shows_its_winner_and_the_best_models():
-    found = bg.select(ROWS, (2, 3, 4), ["full", "tied", "diag", "EEI"], n_init=1, progress=False)
+    found = bg.select(ROWS, range(1, 7), ["diag", "spherical"], n_init=1, progress=False)
     html = found._repr_html_()
     assert html.count("<tr") == 1 + 10
     assert "and 2 more in .table" in html

@@ -163,6 +163,7 @@ def test_a_constant_column_cannot_be_standardised(tmp_path, frame):
     assert_refused(run("fit", path, "--standardize", "--out", tmp_path / "out"), "constant", "c")
 
 
+@pytest.mark.slow
 def test_warnings_become_notes(tmp_path, frame, quick):
     path = tmp_path / "constant.csv"
     frame.assign(c=1.0).to_csv(path, index=False)
@@ -182,6 +183,7 @@ def test_a_point_fit_has_no_posterior(numbers, tmp_path, quick):
     assert names_in(out) == EVERYTHING - {"n_clusters.png"}
 
 
+@pytest.mark.slow
 def test_a_range_is_swept_by_em(numbers, tmp_path, quick):
     out = tmp_path / "out"
     options = ("--engine", "em", "--covariance", "EII", "--out", out, "--quiet", "--json")
@@ -204,6 +206,7 @@ def interrupted(data, spec, engine, seed):
     return replace(repeated(data, spec, engine, seed, n_draws=3), status=status)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_written_and_told(numbers, tmp_path, quick, monkeypatch):
     monkeypatch.setattr(plan, "sample", interrupted)
     out = tmp_path / "out"

@@ -80,7 +80,7 @@ def spec_of(name, kind):
     return bg.MixtureSpec(K, covariance=name, weights=bg.Dirichlet(2.0), prior=prior)
 
 
-QUICK = {("tied", "independent")}
+QUICK = {("diag", "conjugate")}
 CASES = [
     pytest.param(
         *(one, kind),

@@ -22,7 +22,10 @@ IMAGES = """Array.from(document.images).map(image => ({
   width: image.getBoundingClientRect().width, room: image.parentElement.clientWidth,
   stretched: Math.abs(image.naturalWidth / image.naturalHeight - image.width / image.height)}))"""
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -98,6 +98,7 @@ def test_k_means_reaches_what_separate_restarts_reach():
         assert found.fits["full", n_components].log_likelihood > theirs - 1e-2
 
 
+@pytest.mark.slow
 def test_the_best_models_of_mclust():
     """mclustBIC(iris[, 1:4]) and mclustBIC(faithful): VEV, 2, -561.7285 and EEE, 3, -2314.316."""
     iris = swept(numbers=(1, 2, 3), structures=["VEV", "VVV", "EEE"], reg_covar=0)
