@@ -12,9 +12,10 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-# XLA's matrix product on CPUs is fastest for weights a multiple of so many rows wide, where features
-# times weights are at least so many: 0.8 of the time at (F, K) = (561, 30), 0.7 at (561, 3).
+# XLA's matrix product on CPUs is fastest for weights a multiple of so many rows wide: 0.8 of the time
+# at (F, K) = (561, 30), 0.7 at (561, 3). For fewer features, or features times weights, padding costs more.
 VECTOR = 8
+FEWEST_FEATURES = 60
 WORTH_PADDING = 400
 
 
@@ -44,7 +45,7 @@ def weighted_sums(features: Array, weights: Array) -> Array:
     The long axis is contracted and the wide operand comes first: the transposed order is a third slower.
     """
     n_sums = len(weights)
-    if len(features) * n_sums >= WORTH_PADDING:
+    if len(features) >= FEWEST_FEATURES and len(features) * n_sums >= WORTH_PADDING:
         weights = jnp.pad(weights, ((0, -n_sums % VECTOR), (0, 0)))
     return jax.lax.dot_general(features, weights, (((1,), (1,)), ((), ())))[:, :n_sums]
 
