@@ -31,6 +31,7 @@ def errors_in_a_sentence(debug: bool) -> Iterator[None]:
     except KeyboardInterrupt as error:
         end(error, f"{one_line(error) or 'Interrupted.'} Nothing was written.", INTERRUPTED, debug)
     except Exception as error:
+        # The outermost place: a bug too ends in a sentence, and with --debug in its traceback.
         said = (
             f"Expected to succeed, got an error that nobody foresaw, {type(error).__name__}: "
             f"{one_line(error)}; run the command again with --debug and report what it shows."

@@ -5,7 +5,6 @@ Wade & Ghahramani (2018), Bayesian Analysis 13, 559-626, section 4.
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -15,9 +14,10 @@ from ..posterior.partition import Partition, partition
 from ..result import Fit
 from .dots import draw_rows
 from .recolour import renamed
-from .style import bare, counted, require_draws
+from .style import counted, require_draws, row_of_axes
 from .view import Columns, View, plane_of
 
+SIZE = (12.5, 3.4)  # inches
 BOUNDS = {
     "horizontal": "farthest",
     "upper": "fewest clusters",
@@ -56,7 +56,7 @@ def credible_ball(
     view = plane_of(fit, columns)
     found = partition(fit) if clusters is None else clusters
     around = ball_of(fit, clusters=found) if ball is None else ball
-    axes = row_of_axes(axes)
+    axes = row_of_axes(axes, 1 + len(BOUNDS), SIZE)
     centre = found.labels[around.rows]
     rows = view.rows(fit.data.values[around.rows])
     draw_partition(axes[0], rows, centre, centre)
@@ -70,20 +70,6 @@ def credible_ball(
         ax.set_title(f"{text} within {around.prob:.0%}:\n{n_clusters}", fontsize="medium")
     name_axes(axes, view)
     return axes
-
-
-def row_of_axes(axes: Any) -> np.ndarray:
-    """Return four bare axes."""
-    if axes is None:
-        _, axes = plt.subplots(
-            1, 4, figsize=(12.5, 3.4), layout="constrained", sharex=True, sharey=True
-        )
-    given = np.ravel(np.asarray(axes, dtype=object))
-    if len(given) != 4:
-        raise ValueError(f"Expected four axes, got {len(given)}. Pass axes=None.")
-    for one in given:
-        bare(one)
-    return given
 
 
 def draw_partition(ax: Axes, rows: np.ndarray, labels: np.ndarray, centre: np.ndarray) -> None:

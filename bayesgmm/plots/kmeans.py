@@ -6,7 +6,6 @@ covariance goes to zero (Bishop 2006, Pattern Recognition and Machine Learning, 
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from sklearn.cluster import KMeans
@@ -17,10 +16,11 @@ from ..result import Fit
 from .dots import draw_rows
 from .recolour import renamed
 from .regions import Grid, draw_regions, grid_over, probabilities
-from .style import bare, counted
+from .style import counted, row_of_axes
 from .view import Columns, View, plane_of
 
 N_DRAWS = 50
+SIZE = (9.4, 4.2)  # inches
 
 
 def kmeans(
@@ -57,27 +57,13 @@ def kmeans(
         )
     found = partition(fit) if clusters is None else clusters
     rows = view.rows(fit.data.values)
-    grid, axes = grid_over(rows), two_axes(axes)
+    grid, axes = grid_over(rows), row_of_axes(axes, 2, SIZE)
     draw_kmeans(axes[0], fit, found, view, grid, seed)
     draw_mixture(axes[1], fit, found, view, grid)
     for ax in axes:
         ax.set_xlabel(view.names[0])
     axes[0].set_ylabel(view.names[1])
     return axes
-
-
-def two_axes(axes: Any) -> np.ndarray:
-    """Return two bare axes."""
-    if axes is None:
-        _, axes = plt.subplots(
-            1, 2, figsize=(9.4, 4.2), layout="constrained", sharex=True, sharey=True
-        )
-    given = np.ravel(np.asarray(axes, dtype=object))
-    if len(given) != 2:
-        raise ValueError(f"Expected two axes, got {len(given)}. Pass axes=None.")
-    for one in given:
-        bare(one)
-    return given
 
 
 def draw_kmeans(ax: Axes, fit: Fit, found: Partition, view: View, grid: Grid, seed: int) -> None:

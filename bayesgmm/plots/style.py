@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -35,6 +36,24 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float] = (6.4, 4.8)) -> Axes
         return ax
     _, new = plt.subplots(figsize=size, layout="constrained")
     return new
+
+
+def row_of_axes(axes: Any, number: int, size: tuple[float, float]) -> np.ndarray:
+    """Return so many bare axes: the given ones, or a row in a new figure of ``size`` inches.
+
+    Raises:
+        ValueError: another number of axes.
+    """
+    if axes is None:
+        _, axes = plt.subplots(
+            1, number, figsize=size, layout="constrained", sharex=True, sharey=True
+        )
+    given = np.ravel(np.asarray(axes, dtype=object))
+    if len(given) != number:
+        raise ValueError(f"Expected {number} axes, got {len(given)}. Pass axes=None.")
+    for one in given:
+        bare(one)
+    return given
 
 
 def bare(ax: Axes) -> Axes:

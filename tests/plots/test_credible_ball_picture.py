@@ -29,5 +29,5 @@ def test_clusters_keep_their_colours():
 def test_a_point_and_wrong_axes_are_refused(point, posterior):
     with pytest.raises(ValueError, match="does not know how far partitions may be"):
         bg.plots.credible_ball(point)
-    with pytest.raises(ValueError, match="Expected four axes, got 1"):
+    with pytest.raises(ValueError, match="Expected 4 axes, got 1"):
         bg.plots.credible_ball(posterior, axes=plt.subplots()[1])

@@ -41,5 +41,5 @@ def test_missing_cells_and_wrong_axes_are_refused(rows, point):
     fit = bg.fit(holes, bg.MixtureSpec.maximum_likelihood(2), engine=bg.EM())
     with pytest.raises(ValueError, match="Expected whole rows"):
         bg.plots.kmeans(fit)
-    with pytest.raises(ValueError, match="Expected two axes, got 1"):
+    with pytest.raises(ValueError, match="Expected 2 axes, got 1"):
         bg.plots.kmeans(point, axes=plt.subplots()[1])
