@@ -10,7 +10,7 @@ import typer
 from .fit import answer, fit_into
 from .options import AsJson, Debug, Draws, Force, Out, Quiet, Seed
 from .output import staged_folder
-from .plan import Plan
+from .plan import plan_of
 from .refusal import as_input_error, errors_in_a_sentence
 from .speech import Speech
 from .table import table_of
@@ -24,7 +24,7 @@ def demo(
     data: Annotated[str, typer.Option(help="A shipped data set.")] = "penguins",
     out: Out = Path("bayesgmm-demo"),
     seed: Seed = 0,
-    draws: Draws = 1000,
+    draws: Draws = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
     force: Force = False,
@@ -37,7 +37,7 @@ def demo(
     with errors_in_a_sentence(debug):
         with as_input_error(ValueError, TypeError):
             shipped = datasets.load(data)
-        plan = Plan("auto", DEMO_COMPONENTS, "gibbs", "full", draws)
+        plan = plan_of("auto", DEMO_COMPONENTS, "gibbs", "full", draws)
         with staged_folder(out, force) as stage:
             speech.say(f"{shipped.description}\n{shipped.source}")
             frame = shipped.frame[DEMO_COLUMNS.get(data, list(shipped.frame.columns))]

@@ -36,7 +36,9 @@ def fit_file(
     k: Annotated[
         str, typer.Option("--k", help="Number of components, auto, or with --engine em A:B.")
     ] = "auto",
-    max_k: Annotated[int, typer.Option(help="Bound on the components of auto.", min=2)] = 10,
+    max_k: Annotated[
+        int | None, typer.Option(help="Bound on the components of auto.", min=2, show_default="10")
+    ] = None,
     engine: Annotated[
         str, typer.Option(help="gibbs or nuts for the posterior, em for maximum likelihood.")
     ] = "gibbs",
@@ -50,7 +52,7 @@ def fit_file(
     delimiter: Delimiter = None,
     out: NamedOut = None,
     seed: Seed = 0,
-    draws: Draws = 1000,
+    draws: Draws = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
     force: Force = False,

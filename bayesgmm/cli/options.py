@@ -31,7 +31,12 @@ NamedOut = Annotated[
     Path | None, typer.Option("--out", help="Folder for the results.", show_default="NAME-COMMAND")
 ]
 Seed = Annotated[int, typer.Option(help="Seed of all randomness.", min=0, max=2**32 - 1)]
-Draws = Annotated[int, typer.Option(help="Draws kept per chain, of 4 chains; em has none.", min=4)]
+Draws = Annotated[
+    int | None,
+    typer.Option(
+        help="Draws kept per chain, of 4 chains; em has none.", min=4, show_default="1000"
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors, no progress.")]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output, and no text.")

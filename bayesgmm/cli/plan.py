@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..model.spec import MixtureSpec
     from ..result import Fit
 
-N_CHAINS = 4
+N_CHAINS, N_DRAWS, MAX_K = 4, 1000, 10
 N_RESTARTS = 10
 # EM climbs as far as ``select`` lets it.
 EM_SETTINGS: dict[str, Any] = {"n_init": N_RESTARTS, "max_iter": 1000, "tol": 1e-6}
@@ -82,7 +82,7 @@ class Plan:
         return sampler(n_chains=N_CHAINS, n_draws=self.draws, progress=progress)
 
 
-def plan_of(k: str, max_k: int, engine: str, covariance: str, draws: int) -> Plan:
+def plan_of(k: str, max_k: int | None, engine: str, covariance: str, draws: int | None) -> Plan:
     """Check what was asked for, before any data are read.
 
     Raises:
@@ -103,8 +103,17 @@ def plan_of(k: str, max_k: int, engine: str, covariance: str, draws: int) -> Pla
             f"Expected --k to be auto or a number for --engine {engine}, got {k}; pass --k auto --max-k "
             f"{sizes[-1]} to infer K, or --engine em, or use bayesgmm select."
         )
+    if max_k is not None and sizes != "auto":
+        raise InputError(
+            f"Expected --max-k with --k auto only, which it bounds, got --k {k}; leave one of them out."
+        )
+    if draws is not None and engine == "em":
+        raise InputError(
+            f"Expected no --draws for --engine em, which draws nothing, got {draws}; leave it out, or pass "
+            "--engine gibbs."
+        )
     check_covariance(covariance, engine)
-    return Plan(sizes, max_k, engine, covariance, draws)
+    return Plan(sizes, max_k or MAX_K, engine, covariance, draws or N_DRAWS)
 
 
 def sizes_of(k: str, *, auto: bool = True) -> str | int | range:

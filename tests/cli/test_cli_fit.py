@@ -74,8 +74,8 @@ def test_plans_become_models():
     nuts = plan_of("auto", 7, "nuts", "full", 50)
     assert nuts.spec(100) == bg.MixtureSpec(max_components=7, weights=bg.SparseDirichlet())
     assert nuts.settings(progress=True) == bg.NUTS(n_draws=50, progress=True)
-    assert plan_of("3", 7, "nuts", "tied", 50).spec(9) == bg.MixtureSpec(3, covariance="tied")
-    em = plan_of("3", 7, "em", "VEV", 50)
+    assert plan_of("3", None, "nuts", "tied", 50).spec(9) == bg.MixtureSpec(3, covariance="tied")
+    em = plan_of("3", None, "em", "VEV", None)
     assert em.spec(9) == bg.MixtureSpec.maximum_likelihood(3, "VEV")
     assert em.settings(progress=False).n_init == 10
 
@@ -270,8 +270,9 @@ def test_refusals_of_the_engines_are_bad_input(point):
 @pytest.mark.parametrize("engine", ["gibbs", "nuts", "em"])
 def test_fit_runs_end_to_end(numbers, tmp_path, engine):
     out = tmp_path / "out"
-    options = ("--k", 2, "--draws", 50, "--engine", engine, "--out", out, "--standardize")
-    result = run("fit", numbers, *options)
+    draws = [] if engine == "em" else ["--draws", 50]
+    options = ("--k", 2, "--engine", engine, "--out", out, "--standardize")
+    result = run("fit", numbers, *options, *draws)
     assert_fine(result)
     assert names_in(out) == EVERYTHING - ({"n_clusters.png"} if engine == "em" else set())
     assert_assigned(out)
@@ -285,3 +286,14 @@ def test_demo_runs_end_to_end(tmp_path):
     assert names_in(out) == EVERYTHING
     assert "Palmer Archipelago" in result.stdout
     assert "Look next" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--engine", "em", "--k", "2", "--draws", "50"], "no --draws for --engine em"),
+        (["--k", "3", "--max-k", "5"], "--max-k with --k auto only"),
+    ],
+)
+def test_options_without_effect_are_refused(numbers, tmp_path, asked, said):
+    assert_refused(run("fit", numbers, *asked, "--out", tmp_path / "out"), said)
