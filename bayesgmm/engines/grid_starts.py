@@ -1,7 +1,7 @@
 """Where the lanes of a grid start: k-means for all of them at once, or named starts one by one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
 
@@ -19,9 +19,17 @@ from ..numerics.rows import Rows, chunk_length, chunk_rows
 from .climb import Climb, Objective, begin, maximisation
 from .em import EM
 from .grid import Grid, padded
+from .hierarchical import Dendrogram
 from .kmeans import Means, lloyd, nearest_statistics, seeds
 from .packs import lanes_of, loads, put, take, work_off
-from .starts import Points, cut_start, points_of, starting_mixture, tree_of
+from .starts import (
+    Points,
+    cut_start,
+    has_common_covariance,
+    points_of,
+    starting_mixture,
+    tree_of,
+)
 
 # Updates of k-means between two packings.
 TURNS = 8
@@ -39,12 +47,14 @@ class Starts:
         seed: seed of the starts.
         centres: those of k-means in every lane, (L, K, D) padded with zeros; None where starts are
             made one by one.
+        trees: those of merges grown so far, by whether components share a covariance.
     """
 
     data: Dataset
     grid: Grid
     seed: int
     centres: np.ndarray | None = None
+    trees: dict[bool, Dendrogram] = field(default_factory=dict)
 
     def begin(self, engine: EM, models: Mapping[int, Model], objective: Objective) -> Climb:
         """Return the state of every lane before its first turn, (L, ...) NumPy."""
@@ -52,6 +62,14 @@ class Starts:
             return begun_as_named(engine, models, objective, self)
         family = next(iter(models.values())).family
         return begun_at_centres(engine, family, objective, self.grid, self.centres)
+
+    def tree(self, family: Family) -> Dendrogram:
+        """Return the tree that suits a structure; those that may share one do."""
+        common = has_common_covariance(family, self.data.n_columns)
+        if common not in self.trees:
+            random = np.random.RandomState(self.seed)
+            self.trees[common] = tree_of(points_of(self.data), family, random)
+        return self.trees[common]
 
 
 def starts_of(engine: EM, data: Dataset, grid: Grid, seed: int) -> Starts:
@@ -136,7 +154,7 @@ def begun_as_named(
     rows = chunk_rows(points.scaled, length, data.weights) if data.has_missing else grid.rows
     family = next(iter(models.values())).family
     is_tree = isinstance(engine.start, str) and engine.start == "hierarchical"
-    tree = tree_of(points, family, random) if is_tree and data.labels is None else None
+    tree = starts.tree(family) if is_tree and data.labels is None else None
 
     def start(model: Model) -> Mixture:
         if tree is not None:

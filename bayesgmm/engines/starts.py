@@ -193,15 +193,18 @@ def is_settled(start: Any, points: Points) -> bool:
     return is_tree and len(points.scaled) <= MOST_ROWS
 
 
+def has_common_covariance(family: Family, n_columns: int) -> bool:
+    """Say whether one covariance serves all components."""
+    return len({family.n_covariance_parameters(k, n_columns) for k in (1, 2)}) == 1
+
+
 def tree_of(points: Points, family: Family, random: np.random.RandomState) -> Dendrogram:
     """Grow the tree that suits a covariance structure: Ward's where one covariance serves all."""
-    n_columns = points.scaled.shape[1]
-    counts = (family.n_covariance_parameters(k, n_columns) for k in (1, 2))
-    is_common = len(set(counts)) == 1
     values = points.scaled
+    common = has_common_covariance(family, values.shape[1])
     if points.missing is not None:
         values = regressed(values, points.missing, points.weights)
-    return dendrogram(values, points.weights, random, common_covariance=is_common)
+    return dendrogram(values, points.weights, random, common_covariance=common)
 
 
 def cut_start(

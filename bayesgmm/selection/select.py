@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import jax
 import numpy as np
 from tqdm.auto import tqdm
 
 from ..api import check_seed, dataset_of, stamp
 from ..data.dataset import Dataset
 from ..engines.em import EM
-from ..engines.grid import trimmed
 from ..engines.restarts import agreement
 from ..numerics.precision import in_float64
 from ..numerics.programs import keep_room
@@ -167,7 +167,8 @@ def with_agreement(fit: Fit, swept: Swept) -> Fit:
     """Add how well the restarts of a fit agree with the best of them."""
     grid = swept.starts.grid
     lanes = grid.of(fit.model.n_components)
-    restarts = trimmed(swept.climbed.state, lanes, fit.model.n_components).mixture
+    # With their padding: one program for all K.
+    restarts = jax.tree.map(lambda leaf: leaf[lanes], swept.climbed.state.mixture)
     best = int(fit.history["best_restart"])
     alike = np.asarray(agreement(fit.model.family, restarts, best, grid.rows))
     return replace(fit, history={**fit.history, "restart_agreement": alike})

@@ -237,3 +237,20 @@ def test_the_estimator_takes_it():
     x = drawn()
     model = bg.GaussianMixture(3, init_params="hierarchical", max_iter=0, reg_covar=0.0).fit(x)
     assert_close(model.means_, begun(x).mixture.means)
+
+
+def test_structures_share_a_tree_where_the_criterion_is_the_same(monkeypatch):
+    grown = []
+    monkeypatch.setattr(
+        starts,
+        "dendrogram",
+        lambda *args, **given: grown.append(given) or dendrogram(*args, **given),
+    )
+    bg.select(
+        drawn(),
+        2,
+        ["VVV", "VEI", "EEE", "EII"],
+        init_params="hierarchical",
+        progress=False,
+    )
+    assert [given["common_covariance"] for given in grown] == [False, True]
