@@ -3,6 +3,7 @@ from dataclasses import replace
 import arviz as az
 import numpy as np
 import pytest
+from quick import slow_after
 
 import bayesgmm as bg
 from bayesgmm.diagnostics.variables import weight_entropy
@@ -135,7 +136,7 @@ def test_one_chain_fails_with_the_reason(posterior):
     assert "four" in row["advice"]
 
 
-@pytest.mark.parametrize("n_draws", [1, 2, 3, 4])
+@pytest.mark.parametrize("n_draws", slow_after(1, [1, 2, 3, 4]))
 def test_a_handful_of_draws_fails_without_nan(posterior, n_draws):
     """An interrupted run may have kept next to nothing."""
     table = table_of(first_draws(posterior, 2, n_draws))

@@ -29,7 +29,7 @@ def rows():
     return np.random.default_rng(0).normal([5.0, -2.0], [2.0, 1.0], (60, 2))
 
 
-@pytest.mark.parametrize("name", slow_after(2, WEIGHTS))
+@pytest.mark.parametrize("name", slow_after(1, WEIGHTS))
 def test_the_number_of_clusters_has_its_exact_law(rows, name):
     n_components, weights = WEIGHTS[name]
     spec = bg.MixtureSpec(n_components, max_components=30, weights=weights)
@@ -46,7 +46,7 @@ def test_the_number_of_clusters_has_its_exact_law(rows, name):
     assert stats.chisquare(counts, masses / masses.sum() * counts.sum()).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("structure", slow_after(2, STRUCTURES, lambda one: one.name))
+@pytest.mark.parametrize("structure", slow_after(1, STRUCTURES, lambda one: one.name))
 def test_components_have_their_law(rows, structure):
     """Precision of the first column: gamma; its mean given it: normal."""
     scale = (

@@ -26,7 +26,7 @@ from bayesgmm.model.prior_draws import draw_prior
 from bayesgmm.numerics.precision import in_float64
 
 some_structures = pytest.mark.parametrize(
-    "structure", slow_after(2, STRUCTURES, lambda one: one.name)
+    "structure", slow_after(1, STRUCTURES, lambda one: one.name)
 )
 PRIORS = {"conjugate": bg.NormalInverseWishart, "independent": bg.IndependentNormalWishart}
 
@@ -49,7 +49,7 @@ def draws_and_log_prior(model, counts, n_draws=4_000):
     return drawn, np.asarray(found)
 
 
-@pytest.mark.parametrize("kind", PRIORS)
+@pytest.mark.parametrize("kind", slow_after(1, PRIORS))
 @pytest.mark.parametrize("family", slow_after(1, ["full", "tied", "diag", "spherical"]))
 def test_components_count_zero_on_average_under_the_prior(rows, family, kind):
     """Whatever the scale: the hyperprior's own density is all that is left."""
@@ -193,7 +193,7 @@ def test_a_number_the_prior_decides_is_said_to_be(posterior):
     assert row["passed"] == (moved <= 0.12)
 
 
-@pytest.mark.parametrize("structure", STRUCTURES, ids=lambda one: one.name)
+@some_structures
 def test_the_entropy_of_a_covariance_is_minus_its_mean_log_density(structure):
     with jax.enable_x64(True):
         prior = tb.prior_of(structure, tb.random_prior(np.random.default_rng(2), structure, 3))
