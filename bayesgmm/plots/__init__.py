@@ -8,6 +8,7 @@ from .history import history
 from .kmeans import kmeans
 from .merging import merging
 from .n_clusters import n_clusters
+from .pairs import pairs
 from .ppc import ppc
 from .regions import regions
 from .selection import selection
@@ -24,6 +25,7 @@ __all__ = [
     "kmeans",
     "merging",
     "n_clusters",
+    "pairs",
     "ppc",
     "regions",
     "selection",

@@ -13,6 +13,7 @@ from .credible_ball import credible_ball
 from .history import history
 from .kmeans import kmeans
 from .n_clusters import n_clusters
+from .pairs import pairs
 from .ppc import ppc
 from .regions import regions
 from .similarity import similarity
@@ -60,6 +61,7 @@ class PlotsOfFit:
     history = bound(history)
     kmeans = bound(kmeans)
     n_clusters = bound(n_clusters)
+    pairs = bound(pairs)
     ppc = bound(ppc)
     regions = bound(regions)
     similarity = bound(similarity)
