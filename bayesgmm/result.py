@@ -21,7 +21,11 @@ LEAST_SHOWN = 0.01
 
 
 class Outcome(Enum):
-    """How a run ended."""
+    """How a run ended.
+
+    ``CONVERGED``, EM met ``tol``; ``MAX_ITER``, it did not; ``COLLAPSED``, a component turned
+    singular; ``INTERRUPTED``, the user stopped the run; ``COMPLETE``, all draws were made.
+    """
 
     CONVERGED = "converged"
     MAX_ITER = "max_iter"

@@ -299,7 +299,7 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
 
     @property
     def plot(self) -> "PlotsOfFit":
-        """The pictures of ``bg.plots`` as methods: ``model.plot.clusters()``."""
+        """The pictures of ``bg.plots`` as methods, such as ``model.plot.clusters()``."""
         # Imported on use: an estimator need not wait for Matplotlib.
         from ..plots.of_fit import PlotsOfFit
 

@@ -85,7 +85,7 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         converged_: whether the best restart met ``tol``.
         n_iter_: its number of updates.
         lower_bound_: mean log-likelihood per fitted row of the returned parameters.
-        lower_bounds_: the same after each update, (n_iter_,).
+        lower_bounds_: the same after each update, ``(n_iter_,)``.
         restarts_: the restarts, best first, a data frame.
         n_features_in_: number of columns, D.
         feature_names_in_: column names, if the data had them.
@@ -228,7 +228,7 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
 
     @property
     def covariances_(self) -> np.ndarray:
-        """Covariances: (K, D, D), (D, D), (K, D) or (K,)."""
+        """Covariances, (K, D, D), (D, D), (K, D) or (K,)."""
         return covariances(self._fitted())
 
     @property
@@ -258,12 +258,12 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
 
     @property
     def lower_bounds_(self) -> np.ndarray:
-        """Mean log-likelihood per fitted row after each update, (n_iter_,)."""
+        """Mean log-likelihood per fitted row after each update, ``(n_iter_,)``."""
         return self._fitted().history["log_likelihood"][1:] / self._fitted().data.total_weight
 
     @property
     def restarts_(self) -> "pd.DataFrame":
-        """The restarts, best first: log-likelihood, updates, agreement (``bg.restarts``)."""
+        """The restarts, best first, with log-likelihood, updates, agreement (``bg.restarts``)."""
         return restarts(self._fitted())
 
     # Using it
@@ -316,7 +316,7 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
 
     @property
     def plot(self) -> "PlotsOfFit":
-        """The pictures of ``bg.plots`` as methods: ``model.plot.clusters()``."""
+        """The pictures of ``bg.plots`` as methods, such as ``model.plot.clusters()``."""
         # Imported on use: an estimator need not wait for Matplotlib.
         from ..plots.of_fit import PlotsOfFit
 

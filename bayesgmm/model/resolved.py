@@ -58,7 +58,7 @@ class Model:
 
     @property
     def n_parameters(self) -> int:
-        """Free parameters: K - 1 weights, K D means and the covariance's own."""
+        """Number of free parameters, those of K - 1 weights, K D means and the covariance's own."""
         of_covariance = self.family.n_covariance_parameters(self.n_components, self.n_columns)
         return self.n_components * (1 + self.n_columns) - 1 + of_covariance
 

@@ -68,7 +68,7 @@ class MixtureSpec:
 
     @property
     def size(self) -> int:
-        """K: the number of components, or its static bound."""
+        """The number of components, K, or its static bound."""
         return self.max_components if self.n_components == "auto" else self.n_components
 
     def _checked_weights(self) -> Any:

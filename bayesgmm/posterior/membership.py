@@ -41,7 +41,7 @@ class Membership(NamedTuple):
 
     @property
     def entropy(self) -> np.ndarray:
-        """Doubt about the cluster of each row: the entropy of ``mean`` in bits, (M,)."""
+        """Doubt about the cluster of each row, the entropy of ``mean`` in bits, (M,)."""
         p = np.asarray(self.mean, float)
         return -(p * np.log2(np.where(p > 0, p, 1.0))).sum(1) + 0.0
 
