@@ -58,13 +58,18 @@ def diagnose(fit: Fit) -> Diagnosis:
 def conclusion(fit: Fit) -> str:
     """Say what was found."""
     if fit.is_point:
-        return f"A point estimate with {int(fit.n_clusters)} components."
+        return f"A point estimate with {of_components(int(fit.n_clusters))}."
     numbers, counts = np.unique(fit.n_clusters, return_counts=True)
     mode, share = int(numbers[counts.argmax()]), counts.max() / counts.sum()
     if not fit.model.spec.is_auto:
-        return f"A posterior with {fit.model.n_components} components."
+        return f"A posterior with {of_components(fit.model.n_components)}."
     noun = "cluster" if mode == 1 else "clusters"
     return f"Most probably {mode} {noun} (posterior probability {share:.3g})."
+
+
+def of_components(n: int) -> str:
+    """Return the number with its noun."""
+    return f"{n} component{'' if n == 1 else 's'}"
 
 
 def verdict(table: pd.DataFrame) -> str:
@@ -82,7 +87,7 @@ def in_words(failed: pd.DataFrame, table: pd.DataFrame) -> str:
     """Count the failures and say what to do about the first."""
     first = failed.iloc[0]
     others = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-    verb = "check fails" if len(failed) == 1 else "checks fail"
+    verb = "checks fails" if len(failed) == 1 else "checks fail"
     return f"{len(failed)} of {len(table)} {verb} ({first['check']}{others}). {first['advice']}"
 
 

@@ -107,7 +107,7 @@ def test_a_fit_that_misses_a_cluster_is_found_out(data):
     failed = checks[~checks["passed"]]["advice"]
     assert failed.str.contains("bg.predictive_check").any()
     assert checks.verdict.startswith(
-        "A point estimate with 1 components. The run can be trusted, with care"
+        "A point estimate with 1 component. The run can be trusted, with care"
     )
 
 
