@@ -5,17 +5,12 @@ interruption is noticed. What was finished before the interruption is kept.
 """
 
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-from tqdm import TqdmWarning
 
-with warnings.catch_warnings():
-    # Without ipywidgets tqdm warns in notebooks and then shows a text bar, which is fine.
-    warnings.simplefilter("ignore", TqdmWarning)
-    from tqdm.auto import tqdm
+from ..numerics.progress import tqdm
 
 SLICE_SECONDS = 0.4
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, cast
 import jax
 import numpy as np
 from jax import Array
-from tqdm.auto import tqdm
 
 from ..model.lanes import Lanes
+from ..numerics.progress import tqdm
 
 # Components on the flat axis: so many that features, computed once for each load, cost little beside
 # what is done with them, but few enough that the last lanes do not work in an empty load.

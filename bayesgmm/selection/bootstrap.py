@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from ..api import check_seed, dataset_of
 from ..data.dataset import Dataset, DataWarning
 from ..engines.em import EM
 from ..numerics.precision import in_float64
 from ..numerics.programs import keep_room
+from ..numerics.progress import tqdm
 from ..posterior.density import draw_rows
 from ..result import Fit
 from .request import (

@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..api import check_seed, dataset_of, stamp
 from ..data.dataset import Dataset
@@ -16,6 +15,7 @@ from ..engines.em import EM
 from ..engines.restarts import agreement
 from ..numerics.precision import in_float64
 from ..numerics.programs import keep_room
+from ..numerics.progress import tqdm
 from ..result import Fit, Outcome
 from .folds import cross_validated
 from .request import (
