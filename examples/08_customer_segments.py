@@ -16,7 +16,7 @@
 #
 # The 600 customers are simulated, with a fixed seed, so that answers can be checked: four kinds, customers of different
 # size, tails heavier than a Gaussian's, and one customer in twenty who buys most of one category elsewhere and less than a
-# quarter of it here. The model knows none of this. (How little matters: at a tenth, such customers make up a fifth
+# quarter of it here. The model knows none of this. (Were it a tenth, these customers would make up a fifth
 # segment of their own.)
 
 # %%
