@@ -247,7 +247,7 @@ def name_of(case):
 @pytest.mark.parametrize(
     "case",
     [
-        *slow_after(1, QUICK, lambda case: "quick-" + name_of(case)),
+        *slow_after(0, QUICK, lambda case: "quick-" + name_of(case)),
         *(pytest.param(case, id=name_of(case), marks=pytest.mark.slow) for case in SLOW),
     ],
 )

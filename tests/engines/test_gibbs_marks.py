@@ -27,6 +27,7 @@ from test_gibbs_exact import (
     sample,
     spec_of,
 )
+from quick import slow_after
 from textbook import assert_three_parts
 
 import bayesgmm as bg
@@ -70,8 +71,8 @@ def name_of(case):
 @pytest.mark.parametrize(
     "case",
     [
-        *(pytest.param(case, id="quick-" + name_of(case)) for case in QUICK),
-        *(pytest.param(case, id=name_of(case), marks=pytest.mark.slow) for case in REST),
+        *slow_after(0, QUICK, lambda case: "quick-" + name_of(case)),
+        *slow_after(0, REST, name_of),
     ],
 )
 def test_draws_follow_the_posterior_over_the_partitions_that_agree(case):

@@ -13,6 +13,7 @@ import textbook as tb
 from numpyro.diagnostics import effective_sample_size
 from numpyro.infer import MCMC
 from numpyro.infer import NUTS as PLAIN_NUTS
+from quick import slow_after
 from textbook import STRUCTURES, assert_close, assert_three_parts
 
 from bayesgmm.api import fit
@@ -244,7 +245,7 @@ def test_complete_run_says_so_and_holds_numpy(run):
     assert run.fit.mixture.means.dtype == np.float64
 
 
-@pytest.fixture(scope="module", params=["sparse", pytest.param("process", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=slow_after(0, ["sparse", "process"]))
 def unknown_k(request):
     """Posteriors with the number of clusters unknown."""
     weights = {"sparse": SparseDirichlet(), "process": DirichletProcess()}[request.param]

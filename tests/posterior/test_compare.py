@@ -10,6 +10,9 @@ from textbook import assert_close, assert_three_parts
 import bayesgmm as bg
 from bayesgmm.posterior.loo import smoothed_loo
 
+# Its fits take long to compile.
+pytestmark = pytest.mark.slow
+
 CENTRES = np.repeat([[0, 0, 0, 0], [8, 0, 0, 0], [0, 8, 0, 0]], 30, axis=0)
 DATA = bg.Dataset.from_array(np.random.default_rng(2).normal(CENTRES))
 COLUMNS = ["log_likelihood", "n_parameters", "aic", "bic", "icl"]
@@ -31,7 +34,6 @@ def posteriors():
     return {"one": posterior(1), "three": posterior(3)}
 
 
-@pytest.mark.slow
 def test_the_right_number_of_clusters_predicts_better(posteriors):
     table = bg.compare(posteriors)
     assert list(table.index) == ["three", "one"]
