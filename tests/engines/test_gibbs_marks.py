@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import textbook as tb
+from quick import slow_after
 from test_gibbs import assert_same_posterior, functionals
 from test_gibbs_exact import (
     BIRTHS,
@@ -27,7 +28,6 @@ from test_gibbs_exact import (
     sample,
     spec_of,
 )
-from quick import slow_after
 from textbook import assert_three_parts
 
 import bayesgmm as bg
