@@ -132,9 +132,9 @@ spoiled = {"a line": line, "a point": point, "two units": units}
 
 # %% [markdown]
 # Fourteen covariance structures are named by what clusters share: volume, shape and orientation, each E
-# (equal) or V (each its own); a last I means axes along the columns, two of them circles. VVV is
-# scikit-learn's `full`, EEE `tied`, VVI `diag`, VII `spherical`. We take seven; `"all"` would take the
-# fourteen. A model that fails stays in the table with its reason.
+# (equal) or V (each its own); a last I means axes along the columns, II circles. VVV is scikit-learn's `full`,
+# EEE `tied`, VVI `diag`, VII `spherical`. We take seven; `"all"` would take the fourteen. A model that fails
+# stays in the table with its reason.
 
 # %%
 structures = ["EII", "VVI", "EEE", "EEV", "VEV", "EVV", "VVV"]
@@ -225,9 +225,9 @@ table.astype({"parameters": int, "collapsed": int}).round(2)
 # %% [markdown]
 # ## The posterior
 #
-# With $\Sigma \sim$ inverse-Wishart with a fixed scale, a covariance without volume has no posterior
-# density at all, so nothing can collapse, and no structure has to be chosen for that reason. The same prior
-# and the same settings as at the top, the number of clusters unknown:
+# Under an inverse-Wishart prior with a fixed scale the posterior density vanishes where a covariance loses its
+# volume. So nothing can collapse, and no structure has to be chosen for that reason. The same prior and the same
+# settings as at the top, the number of clusters unknown:
 
 # %%
 posteriors = {
@@ -244,8 +244,8 @@ for ax, (name, one) in zip(axes, posteriors.items(), strict=True):
 # - Across the line, and about the point, the widths are the prior's, shrunk by sixty rows, and no property of
 #   the rows, which no Gaussian draws in this way.
 # - The scale was stated. By default it is random and adapts to the rows, which is better for ordinary data;
-#   but enough identical rows draw a random scale to zero along with the covariance. Where values repeat or
-#   columns are tied, say how wide a cluster is at least: the resolution of the measurement will do.
+#   but enough identical rows draw a random scale to zero along with the covariance. Where rows or columns
+#   repeat each other, say how wide a cluster is at least: the resolution of the measurement will do.
 # - A proper prior does not make a redundant column harmless. A large cluster can be narrower across the line
 #   than several small ones, and with both units this outweighs everything along it: the posterior has a single
 #   cluster, where one of the columns asks for two.

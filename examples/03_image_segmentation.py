@@ -102,7 +102,7 @@ fig, axes = plt.subplots(1, 2, figsize=(8.6, 2.6), layout="constrained")
 for ax, (k, model) in zip(axes, models.items(), strict=True):
     certainty = model.predict_proba(pixels).max(1).reshape(height, width)
     shown = show(ax, certainty, f"{k} clusters", **scale)
-fig.colorbar(shown, ax=axes, label="probability")
+bar = fig.colorbar(shown, ax=axes, label="probability")
 
 # %% [markdown]
 # ## As many as the posterior finds
@@ -137,7 +137,7 @@ shares = np.bincount(labels) / len(labels)
 fig, axes = plt.subplots(1, 2, figsize=(8.6, 2.6), layout="constrained")
 show(axes[0], painted(labels, palette), f"automatic: {len(palette)} clusters")
 shown = show(axes[1], certainty.reshape(height, width), "how sure", **scale)
-fig.colorbar(shown, ax=axes, label="probability")
+bar = fig.colorbar(shown, ax=axes, label="probability")
 
 # %%
 fig, ax = plt.subplots(figsize=(8, 1.1), layout="constrained")

@@ -133,15 +133,16 @@ for ax, name in zip(axes, new.index, strict=True):
         f"{name}: {profit.mean():.1f}; above 10 in {better:.0%} of draws", fontsize="medium"
     )
     ax.spines[["top", "right", "left"]].set_visible(False)
-axes[0].legend(frameon=False, fontsize="small", loc="center right")
+legend = axes[0].legend(frameon=False, fontsize="small", loc="center right")
 
 # %% [markdown]
 # ## Where to offer what
 #
 # Left, what premium earns beyond the discount, for any customer; the thick line is the border where both earn
 # the same, thin lines are the borders of forty draws, and the dashed one is that of maximum likelihood. Right,
-# what it would be worth to know the kind of the customer before the offer: then the shop would earn $25 P + 10 (1
-# - P)$. That is most at the border, and nothing where the kind is certain.
+# what it would be worth to know the kind of the customer before the offer: with that the shop would earn
+# $25 P + 10 (1 - P)$ thousand. It is worth most at the border, and nothing where the kind is certain. Far from all
+# customers the wider cluster wins, whatever the numbers; there the picture says more about ellipses than shops.
 
 # %%
 ml = bg.GaussianMixture(2, n_init=10, random_state=0).fit(customers)
@@ -171,8 +172,9 @@ fig.colorbar(worth, ax=right, label="value of knowing the kind (thousand)")
 for ax in (left, right):
     ax.contour(x, y, p_plane, levels=[0.4], colors="k", linewidths=2)
     ax.scatter(*customers.to_numpy().T, s=7, c="k", alpha=0.6, lw=0)
-    ax.set(xlabel="income (thousand a year)", xlim=(20, 230), ylim=(0, 75))
 left.set_ylabel("spend (thousand a year)")
+for ax in (left, right):
+    ax.set(xlabel="income (thousand a year)", xlim=(20, 230), ylim=(0, 75))
 
 # %% [markdown]
 # ## What each way of deciding earns

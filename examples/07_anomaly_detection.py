@@ -73,6 +73,8 @@ pd.DataFrame(
 ).round(3)
 
 # %% [markdown]
+# Most of those who are ill are flagged at 1 %, nearly all at 5 %.
+#
 # ## Are one in a hundred flagged?
 #
 # Of 75 patients 1 % is less than one, too few to tell. So the halves change places: every normal patient is
@@ -116,7 +118,7 @@ ax.fill_between(grid, np.maximum(low, 1e-3), high, color="0.85", lw=0, label="95
 for name, values in crossed.items():
     ax.step(grid, share_below(values), color=COLOURS[name], lw=1.8, label=name)
 ax.set_ylim(0.004, 1.1)
-ax.legend(frameon=False)
+legend = ax.legend(frameon=False)
 
 # %% [markdown]
 # The posterior keeps within the band, the plug-in leaves it at small thresholds. But even 150 patients are few at
@@ -158,7 +160,7 @@ for name, lines in shares.items():
     ax.plot(grid, np.transpose(lines), color=COLOURS[name], lw=0.6, alpha=0.6)
     ax.plot(grid, np.mean(lines, 0), color=COLOURS[name], lw=2.5, label=name)
 ax.set_ylim(0.004, 1.1)
-ax.legend(frameon=False)
+legend = ax.legend(frameon=False)
 
 # %%
 at = np.searchsorted(grid, thresholds)
@@ -172,8 +174,9 @@ pd.DataFrame(
 # often than they should, and a threshold of 1 % gives several times as many false alarms. The posterior averages
 # over all ellipses that the rows allow, and keeps the room that new rows need.
 #
-# It is not perfect: what is exact is the average over training sets and over truths as the prior expects them.
-# For a single truth it holds nearly, for a single training set it may be off by a factor, as the thin lines show.
+# It is not perfect: here it flags a little more than it says. What is exact is the average over training sets and
+# over truths as the prior expects them. For a single truth it holds nearly, for a single training set it may be
+# off by a factor, as the thin lines show.
 # With more rows both kinds of lines close in on the diagonal.
 #
 # ## Why these patients?
