@@ -261,6 +261,14 @@ def build_fit(
 def status_of(engine: Gibbs, model: Model, draws: Draw, interrupted: bool) -> Status:
     """Put the end of the run into words."""
     n_chains, n_kept = draws.log_likelihood.shape
+    lost = float((~np.isfinite(draws.log_likelihood)).mean())
+    if lost > 0:
+        return Status(
+            Outcome.COLLAPSED,
+            f"{lost:.1%} of the draws are not finite: a covariance turned singular, as many identical rows or "
+            "collinear columns make it under a prior of random scale. Trust no draw; state the scale of the "
+            "prior, or drop the repeated column.",
+        )
     n_clusters = (draws.counts > 0).sum(-1)
     full = float((n_clusters == model.n_components).mean()) if model.spec.is_auto else 0.0
     bound = ""

@@ -349,3 +349,14 @@ def test_densities_kept_for_births_count_as_memory():
     require_memory(model, 4, 100, SLICE, 1_000_000, 1.0)
     with pytest.raises(ValueError, match=r"got 1\.8 GiB"):
         require_memory(model, 4, 100, SLICE, 2_000_000, 1.0)
+
+
+def test_draws_that_are_not_finite_are_told():
+    rows = np.random.default_rng(0).normal(size=(240, 2))
+    rows[80:160] += 4
+    rows[200:] = (6.0, -5.0)
+    engine = bg.Gibbs(n_chains=2, n_warmup=100, n_draws=60, progress=False)
+    run = bg.fit(rows, engine=engine)
+    assert not np.isfinite(run.log_likelihood).all()
+    assert run.status.outcome is bg.Outcome.COLLAPSED
+    assert "identical rows" in run.status.message
