@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.diagnostics import model_checks, point_checks, posterior_checks, sampler_checks
+from bayesgmm.diagnostics import (
+    model_checks,
+    point_checks,
+    posterior_checks,
+    sampler_checks,
+    singularity,
+)
 from bayesgmm.diagnostics.sensitivity import SENSITIVE
 from bayesgmm.posterior.relabel import MOST_NON_PERMUTATIONS
 
@@ -22,7 +28,7 @@ JUDGES = {"at_most", "at_least", "below", "noted", "judged"}
 THRESHOLDS = {
     "status": "1",
     "largest fall of the log-likelihood": f"≤ {point_checks.FALL_PER_ROW:g} N",
-    "narrowest variance over the data's": f"≥ {point_checks.NEAR_SINGULAR:g}",
+    "narrowest variance over the data's": f"≥ {singularity.NEAR_SINGULAR:g}",
     "share of reg_covar in a variance": f"≤ {point_checks.RIDGE_SHARE:g}",
     "components with less than one row": "≤ 0",
     "share of restarts at the best optimum": f"≥ {point_checks.REPLICATED} / `n_init`",
@@ -65,7 +71,7 @@ def names_in_code():
     """Names of the checks as the code states them, what varies in them put as an ellipsis."""
     found = set()
     for module in (importlib.import_module("bayesgmm.diagnostics.checks"), point_checks,
-                   posterior_checks, sampler_checks, model_checks):  # fmt: skip
+                   posterior_checks, sampler_checks, model_checks, singularity):  # fmt: skip
         tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
         for call in ast.walk(tree):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") in JUDGES:

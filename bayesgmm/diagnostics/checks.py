@@ -20,7 +20,6 @@ from .point_checks import (
     check_remaining_gain,
     check_restarts,
     check_ridge,
-    check_singularity,
 )
 from .posterior_checks import check_agreement, check_bound, check_mixing, check_partitions
 from .sampler_checks import (
@@ -30,6 +29,7 @@ from .sampler_checks import (
     check_names,
     check_trees,
 )
+from .singularity import check_singularity
 
 
 @in_float64
@@ -115,6 +115,7 @@ POSTERIOR_CHECKS: dict[str, tuple[Checker, ...]] = {
     "run": (
         check_agreement,
         check_status,
+        check_singularity,
         check_bound,
         check_divergences,
         check_partitions,

@@ -12,6 +12,7 @@ import numpy as np
 from ..engines.aitken import remaining_gain
 from ..result import Fit
 from .check import Check, at_least, at_most
+from .singularity import smallest_eigenvalue
 
 # A fall per row that is neither rounding (1e-15) nor the pull of a usual reg_covar.
 FALL_PER_ROW = 1e-6
@@ -19,8 +20,6 @@ FALL_PER_ROW = 1e-6
 REPLICATED = 2
 # Restarts cannot be told apart by less than this per row, however small tol is.
 SAME_PER_ROW = 1e-6
-# Smallest eigenvalue of a component in units of the columns' own variances.
-NEAR_SINGULAR = 1e-8
 # Above a half, reg_covar and not the rows makes the variance.
 RIDGE_SHARE = 0.5
 # One nat: half the price that AIC puts on a parameter's two.
@@ -58,26 +57,12 @@ def check_restarts(fit: Fit) -> Iterator[Check]:
     )
 
 
-def check_singularity(fit: Fit) -> Iterator[Check]:
-    """Compare the narrowest direction of any component with the variances of the columns."""
-    spread = np.nanstd(fit.data.scaled(), 0)
-    spread = np.where(spread > 0, spread, 1.0)
-    covariances = np.asarray(fit.model.family.matrices(fit.scaled))
-    yield at_least(
-        "narrowest variance over the data's",
-        smallest_eigenvalue(covariances / np.outer(spread, spread)),
-        NEAR_SINGULAR,
-        "No component is near to singular.",
-        "A component is nearly singular: raise reg_covar, lower n_components, or use a prior.",
-    )
-
-
 def check_ridge(fit: Fit) -> Iterator[Check]:
     """See whether a component owes its variance to reg_covar rather than to rows."""
     ridge = quiet_ridge(fit)
     if not fit.model.spec.is_maximum_likelihood or ridge == 0:
         return
-    smallest = smallest_eigenvalue(np.asarray(fit.model.family.matrices(fit.scaled)))
+    smallest = smallest_eigenvalue(np.asarray(fit.model.family.factors(fit.scaled)))
     yield at_most(
         "share of reg_covar in a variance",
         ridge / smallest,
@@ -93,11 +78,6 @@ def quiet_ridge(fit: Fit) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return float(fit.engine.ridge(fit.model))
-
-
-def smallest_eigenvalue(matrices: np.ndarray) -> float:
-    """Return the smallest eigenvalue of any of the symmetric matrices (..., D, D)."""
-    return float(np.linalg.eigvalsh(matrices).min())
 
 
 def check_empty(fit: Fit) -> Iterator[Check]:

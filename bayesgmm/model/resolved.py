@@ -12,6 +12,7 @@ from .components import Components, components_of
 from .families import Family, family_named
 from .prior_numbers import engine_prior, prior_numbers
 from .priors import IndependentNormalWishart
+from .propriety import check_propriety
 from .spec import MixtureSpec
 from .weights import WeightPrior
 
@@ -109,13 +110,15 @@ def resolve(spec: MixtureSpec, data: Dataset) -> Model:
     """Turn a specification into numbers for these data.
 
     Raises:
-        ValueError: more components than rows or distinct rows, or a prior outside its domain.
+        ValueError: more components than rows or distinct rows, a prior outside its domain, or columns that
+            determine each other under a prior that does not allow it.
     """
     check_size(spec, data)
     family = family_named(spec.covariance)
     prior, scale_prior, shown = None, None, {}
     if spec.prior is not None:
         shown = prior_numbers(spec.prior, family, data)
+        check_propriety(family, shown, data, spec.size)
         prior, scale_prior = engine_prior(shown, family, data.affine)
     return Model(
         spec=spec,

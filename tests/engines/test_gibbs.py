@@ -356,7 +356,8 @@ def test_draws_that_are_not_finite_are_told():
     rows[80:160] += 4
     rows[200:] = (6.0, -5.0)
     engine = bg.Gibbs(n_chains=2, n_warmup=100, n_draws=60, progress=False)
-    run = bg.fit(rows, engine=engine)
+    with pytest.warns(bg.DataWarning, match="40 rows are equal"):
+        run = bg.fit(rows, engine=engine)
     assert not np.isfinite(run.log_likelihood).all()
     assert run.status.outcome is bg.Outcome.COLLAPSED
     assert "identical rows" in run.status.message
