@@ -10,6 +10,7 @@ from typing import Any
 import arviz as az
 import numpy as np
 
+from ..posterior.agreement import described
 from ..result import Fit
 from .chain_partitions import chain_partitions
 from .check import Check, at_least, at_most, below
@@ -39,10 +40,9 @@ def check_agreement(fit: Fit) -> Iterator[Check]:
     if np.ptp(draws) == 0:
         yield below(f"R-hat, {N_CLUSTERS}", 1.0, R_HAT, CONSTANT, CONSTANT)
         return
-    modes = [int(np.bincount(chain).argmax()) for chain in fit.n_clusters]
     disagree = (
-        f"Chains disagree about the number of clusters ({', '.join(map(str, modes))} most often): run "
-        "longer (n_warmup, n_draws), or lower max_components."
+        f"Chains disagree about the number of clusters ({described(fit.n_clusters, np.inf)}): run longer "
+        "(n_warmup, n_draws), or lower max_components."
     )
     yield check_r_hat(N_CLUSTERS, draws, disagree)
 
@@ -108,7 +108,7 @@ def check_partitions(fit: Fit) -> Iterator[Check]:
     yield at_least(
         "ARI between chains' partitions",
         found.lowest_rand,
-        found.usual_rand - ROUNDING,
+        max(found.usual_rand - ROUNDING, 0.0),
         fine,
         advice,
     )

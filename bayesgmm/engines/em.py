@@ -265,9 +265,14 @@ def warn_of_early_stop(fit: Fit) -> None:
     """Warn if ``tol`` was met long before the likelihood had its maximum."""
     gain = float(fit.history.get("remaining_gain", 0.0))
     if fit.status.ok and gain >= DECISIVE:
+        number = (
+            f"about {gain:.3g}"
+            if np.isfinite(gain)
+            else "an unknown amount (its steps do not shrink)"
+        )
         warnings.warn(
-            f"EM met tol={fit.engine.tol:g} with about {gain:.3g} of log-likelihood still to be gained, enough "
-            "to turn a comparison of models. Lower tol and raise max_iter.",
+            f"EM met tol={fit.engine.tol:g} with {number} of log-likelihood still to be gained, enough to turn "
+            "a comparison of models. Lower tol and raise max_iter.",
             EarlyStopWarning,
             stacklevel=4,
         )

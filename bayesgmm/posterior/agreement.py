@@ -8,22 +8,33 @@ from ..result import Fit
 
 # Gelman & Rubin's (1992) bound; ``diagnose`` asks for 1.01.
 LARGEST_R_HAT = 1.1
+# Where chains hardly move R-hat is any large number.
+STANDING_STILL = 100.0
 
 
 def warn_of_disagreement(fit: Fit) -> None:
     """Warn if chains disagree about the number of clusters."""
-    if fit.is_point or r_hat_of_n_clusters(fit.n_clusters) <= LARGEST_R_HAT:
+    if fit.is_point:
         return
-    shares = [
-        dict(zip(*np.unique(chain, return_counts=True), strict=True)) for chain in fit.n_clusters
-    ]
-    modes = [max(share, key=lambda k: share[k]) for share in shares]
+    r_hat = r_hat_of_n_clusters(fit.n_clusters)
+    if r_hat <= LARGEST_R_HAT:
+        return
     warnings.warn(
-        f"Expected chains that agree about the number of clusters, got {[int(k) for k in modes]} as the "
-        "most frequent of each: predictions average over chains that have not mixed. Run longer, and "
-        "see bg.diagnose(fit).",
+        f"Expected chains that agree about the number of clusters (R-hat at most {LARGEST_R_HAT:g}), got "
+        f"{described(fit.n_clusters, r_hat)}: predictions average over chains that have not mixed. Run "
+        "longer, and see bg.diagnose(fit).",
         stacklevel=4,
     )
+
+
+def described(n_clusters: np.ndarray, r_hat: float) -> str:
+    """Return in words how the numbers of clusters (C, S) differ between chains."""
+    modes = [int(np.bincount(chain).argmax()) for chain in n_clusters]
+    often = f"most often {', '.join(map(str, modes))} in each"
+    if len(set(modes)) == 1:
+        means = ", ".join(f"{mean:.3g}" for mean in n_clusters.mean(1))
+        often = f"on average {means} in each"
+    return f"{often}, R-hat {r_hat:.3g}" if r_hat < STANDING_STILL else often
 
 
 def r_hat_of_n_clusters(n_clusters: np.ndarray) -> float:

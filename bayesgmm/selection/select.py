@@ -32,6 +32,8 @@ from .table import COLUMN, records_of
 
 # Differences of a criterion that mean nothing.
 NEGLIGIBLE = 0.1
+# Share of a winner's restarts that may have become singular.
+MOST_LOST = 0.5
 
 
 class SelectionWarning(UserWarning):
@@ -92,8 +94,8 @@ def select(
         TypeError: data that are not numbers.
 
     Warns:
-        SelectionWarning: the winner lies at the end of the range tried, has not converged, or is
-            ahead by less than EM could still gain.
+        SelectionWarning: the winner lies at the end of the range tried, has not converged, lost most of
+            its restarts, or is ahead by less than EM could still gain.
     """
     n_folds = check_folds(cv, criterion)
     check_start_name(init_params)
@@ -198,6 +200,7 @@ def doubts(found: Selection, request: Request) -> list[str]:
         )
     if first["status"] != Outcome.CONVERGED.value:
         said.append(f"The best model did not converge: {first['reason']}")
+    said += lost_restarts(found.fits[found.best], first["covariance_type"])
     if others and request.criterion != "cv":
         gains = [row["remaining_gain"] for row in (first, others[0])]
         open_gain = 2 * float(np.nanmax([0.0, *gains]))
@@ -207,3 +210,15 @@ def doubts(found: Selection, request: Request) -> list[str]:
                 f"{open_gain:.2g} is still to be gained by EM. Lower tol and raise max_iter."
             )
     return said
+
+
+def lost_restarts(best: Fit, structure: str) -> list[str]:
+    """Return the doubt about a winner most of whose restarts became singular: it may be an accident."""
+    lost = np.asarray(best.history["restart_collapsed"]) >= 0
+    if lost.mean() <= MOST_LOST:
+        return []
+    return [
+        f"{lost.sum()} of {lost.size} restarts of the best model, {structure} with "
+        f"{best.model.n_components} components, became singular. Raise n_init, or try structures that "
+        "share more."
+    ]

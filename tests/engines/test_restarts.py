@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 import bayesgmm as bg
+from bayesgmm.engines.em import warn_of_early_stop
 from bayesgmm.engines.restarts import adjusted_rand
 
 K = 4
@@ -113,6 +114,12 @@ def test_a_tolerance_met_on_a_slow_climb_is_warned_of():
     assert late.history["remaining_gain"] < 0.01
     # An extrapolation from the first steps: its size, not its digits.
     assert gained / 10 < early.history["remaining_gain"]
+
+
+def test_steps_that_do_not_shrink_leave_an_unknown_amount(fit):
+    unknown = dataclasses.replace(fit, history={**fit.history, "remaining_gain": np.inf})
+    with pytest.warns(bg.EarlyStopWarning, match=r"an unknown amount \(its steps do not shrink\)"):
+        warn_of_early_stop(unknown)
 
 
 def test_the_estimator_has_the_table(rows):

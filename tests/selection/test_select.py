@@ -1,6 +1,7 @@
 """The sweep: each model is the one EM finds by itself, and the table says what became of it."""
 
 import warnings
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,6 +17,7 @@ from bayesgmm.engines.climb import climb
 from bayesgmm.selection import folds
 from bayesgmm.selection.folds import fold_masks
 from bayesgmm.selection.request import check_structures
+from bayesgmm.selection.select import lost_restarts
 
 NUMBERS = (1, 2, 3, 5)
 FRAME = bg.datasets.iris().frame.select_dtypes("number")
@@ -297,6 +299,17 @@ def test_an_interruption_returns_what_is_fitted(monkeypatch):
 def test_the_end_of_the_range_is_warned_of():
     with pytest.warns(bg.SelectionWarning, match="the largest tried"), quick_compilation():
         bg.select(FRAME, (1, 2), progress=False, n_init=2)
+
+
+def test_a_winner_that_lost_most_restarts_is_doubted():
+    best = swept(numbers=2, structures="diag", n_init=4).fits["diag", 2]
+
+    def doubt(collapsed):
+        history = {**best.history, "restart_collapsed": np.array(collapsed)}
+        return lost_restarts(replace(best, history=history), "diag")
+
+    assert doubt([-1, -1, 0, 1]) == []
+    assert "3 of 4 restarts of the best model, diag with 2 components" in doubt([-1, 0, 0, 1])[0]
 
 
 @pytest.mark.parametrize(
