@@ -20,8 +20,9 @@ from .climb import Climb, Objective, begin, maximisation
 from .em import EM
 from .grid import Grid, padded
 from .hierarchical import Dendrogram
-from .kmeans import Means, lloyd, nearest_statistics, seeds
+from .kmeans import Means, lloyd, nearest_statistics
 from .packs import lanes_of, loads, put, take, work_off
+from .seeding import seed_rows
 from .starts import (
     Points,
     cut_start,
@@ -87,7 +88,9 @@ def kmeans_centres(data: Dataset, grid: Grid, seed: int) -> np.ndarray:
     n_lanes, n_init = len(grid.sizes), len(grid.of(grid.sizes[0]))
     centres = np.zeros((n_lanes, grid.shape.n_components, data.n_columns))
     for restart in range(n_init):
-        found = seeds(points.scaled, points.weights, grid.shape.n_components, random)
+        found = points.scaled[
+            seed_rows(points.scaled, points.weights, grid.shape.n_components, random)
+        ]
         for lane in range(restart, n_lanes, n_init):
             centres[lane, : grid.sizes[lane]] = found[: grid.sizes[lane]]
     variance = np.float64(points.scaled.var(0).mean())

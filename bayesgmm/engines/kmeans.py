@@ -1,15 +1,14 @@
 """k-means for many numbers of clusters and restarts at once, as a start of EM.
 
-Lloyd's algorithm (1982, IEEE Transactions on Information Theory 28, 129-137) from greedy k-means++ seeds
-(Arthur & Vassilvitskii 2007). The seeds for K clusters are the first K of one sequence, so that
-each restart draws a single sequence for all K.
+Lloyd's algorithm (1982, IEEE Transactions on Information Theory 28, 129-137) from the seeds of ``seeding``.
+The seeds for K clusters are the first K of one sequence, so that each restart draws a single
+sequence for all K.
 """
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
@@ -36,16 +35,6 @@ class Means(NamedTuple):
     centres: Array
     n_iter: Array
     at_rest: Array
-
-
-def seeds(
-    points: np.ndarray, weights: np.ndarray | None, most: int, random: np.random.RandomState
-) -> np.ndarray:
-    """Return rows far from each other (most, D), each drawn given those before it."""
-    from sklearn.cluster import kmeans_plusplus
-
-    found, _ = kmeans_plusplus(points, most, sample_weight=weights, random_state=random)
-    return found
 
 
 @jax.jit

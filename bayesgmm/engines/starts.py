@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from scipy.optimize import linear_sum_assignment
 
 from ..data.dataset import Dataset
 from ..model.families.base import Family
@@ -19,7 +18,8 @@ from .climb import Objective, mixture_from_labels, mixture_from_responsibilities
 from .filling import regressed
 from .given import check_responsibilities, covariance_from_precisions, given_mixture
 from .hierarchical import MOST_ROWS, Dendrogram, dendrogram
-from .kmeans import lloyd_labels, seeds
+from .kmeans import lloyd_labels
+from .seeding import seed_rows
 
 MOST_FILLINGS = 20
 NAMES = ("kmeans", "k-means++", "random", "random_from_data", "hierarchical", "annealed")
@@ -162,7 +162,7 @@ def chosen_rows(
 ) -> np.ndarray:
     """Return a row for each component, (K,)."""
     if name == "k-means++":
-        return kmeans_plusplus_rows(points, n_components, random)
+        return seed_rows(points.scaled, points.weights, n_components, random)
     weights = points.weights
     chances = None if weights is None else weights / weights.sum()
     return random.choice(len(points.scaled), size=n_components, replace=False, p=chances)
@@ -220,6 +220,9 @@ def cut_start(
 
 def clamped_table(points: Points, table: np.ndarray) -> np.ndarray:
     """Give rows with a known component to it, the start's components named to agree best, (N, K)."""
+    # Imported on use: SciPy's optimisers take a while.
+    from scipy.optimize import linear_sum_assignment
+
     assert points.labels is not None
     known = np.flatnonzero(points.labels >= 0)
     of_known = np.eye(table.shape[1])[points.labels[known]]
@@ -233,7 +236,7 @@ def compiled_kmeans_labels(
     points: Points, n_components: int, random: np.random.RandomState, rows: Rows
 ) -> np.ndarray:
     """Return the labels of ``kmeans_labels`` from the same seeds, by one compiled program, (N,)."""
-    first = seeds(points.scaled, points.weights, n_components, random)
+    first = points.scaled[seed_rows(points.scaled, points.weights, n_components, random)]
     variance = np.float64(points.scaled.var(0).mean())
     labels = np.asarray(lloyd_labels(first, rows, variance)).ravel()[: len(points.scaled)]
     found = np.bincount(labels, points.weights, minlength=n_components)
@@ -291,24 +294,12 @@ def filled_rows(points: Points, labels: np.ndarray, rows: Rows) -> Rows:
     return chunk_rows(filled, rows.values.shape[-1], points.weights)
 
 
-def kmeans_plusplus_rows(
-    points: Points, n_components: int, random: np.random.RandomState
-) -> np.ndarray:
-    """Return the rows that k-means++ seeding picks, (K,)."""
-    from sklearn.cluster import kmeans_plusplus
-
-    weights = points.weights
-    return kmeans_plusplus(points.scaled, n_components, sample_weight=weights, random_state=random)[
-        1
-    ]
-
-
 def nearest_labels(points: Points, n_components: int, random: np.random.RandomState) -> np.ndarray:
     """Return for each row the nearest of the rows that k-means++ seeding picks, (N,)."""
     from sklearn.metrics import pairwise_distances_argmin
 
-    seeds = kmeans_plusplus_rows(points, n_components, random)
-    return pairwise_distances_argmin(points.scaled, points.scaled[seeds])
+    seeds = points.scaled[seed_rows(points.scaled, points.weights, n_components, random)]
+    return pairwise_distances_argmin(points.scaled, seeds)
 
 
 # Starts that are partitions of the rows.
