@@ -86,6 +86,7 @@ def test_pairs_that_are_never_in_doubt_are_left_out():
     assert len(chains_around(halves, halves, noise=0).togetherness()) == 0
 
 
+@pytest.mark.slow
 def test_every_draw_has_a_distance_and_every_chain_a_partition(fit):
     found = chain_partitions(fit)
     assert found.labels.shape == (2, 60, 110)
@@ -95,6 +96,7 @@ def test_every_draw_has_a_distance_and_every_chain_a_partition(fit):
     assert (distances >= -1e-12).all()
 
 
+@pytest.mark.slow
 def test_diagnose_has_them(fit):
     checks = set(bg.diagnose(fit)["check"])
     assert {
@@ -107,6 +109,7 @@ def test_diagnose_has_them(fit):
     } <= checks
 
 
+@pytest.mark.slow
 def test_labels_of_some_rows_are_those_of_all(fit):
     draws, rows = np.array([3, 70, 119]), np.array([0, 5, 64, 109])
     together = fit.labels_of_draws(draws)

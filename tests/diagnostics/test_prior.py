@@ -102,6 +102,7 @@ def test_arviz_draws_the_prior_beside_the_data(rows):
     assert az.plot_ppc_dist(tree, group="prior_predictive")
 
 
+@pytest.mark.slow
 def test_a_default_prior_expects_the_rows_and_another_does_not(rows):
     assert (prior_predictive_check(bg.MixtureSpec(), rows)["p_value"] > 0.05).all()
     narrow = bg.NormalInverseWishart(mean=[0.0, 0.0], mean_precision=100.0, scale=1e-2 * np.eye(2))

@@ -49,6 +49,7 @@ def draws_and_log_prior(model, counts, n_draws=4_000):
     return drawn, np.asarray(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", slow_after(1, PRIORS))
 @pytest.mark.parametrize("family", slow_after(1, ["full", "tied", "diag", "spherical"]))
 def test_components_count_zero_on_average_under_the_prior(rows, family, kind):
@@ -60,6 +61,7 @@ def test_components_count_zero_on_average_under_the_prior(rows, family, kind):
     assert_mean(found - of_scale, 0.0)
 
 
+@pytest.mark.slow
 @some_structures
 def test_a_component_more_adds_its_density_and_entropy(rows, structure):
     """Differences between draws are those of SciPy's densities; the entropy is the same in all."""
@@ -193,6 +195,7 @@ def test_a_number_the_prior_decides_is_said_to_be(posterior):
     assert row["passed"] == (moved <= 0.12)
 
 
+@pytest.mark.slow
 @some_structures
 def test_the_entropy_of_a_covariance_is_minus_its_mean_log_density(structure):
     with jax.enable_x64(True):

@@ -5,7 +5,6 @@ K+, K, the concentration and the predictive density come from enumeration; how f
 from them follows from the spread between chains, which are independent.
 """
 
-import itertools
 from typing import NamedTuple
 
 import enumeration as en
@@ -94,7 +93,8 @@ QUICK = [
 REST = [
     Case("full", "process-gamma", False, 2, 5, 5000, has_births=True),
     *(Case("full", weights, True, 2, 6, 6000) for weights in WEIGHTS),
-    *(Case(*one, True, 2, 5, 3000) for one in itertools.product(FAMILIES[1:], WEIGHTS)),
+    # Weights know nothing of families, so that each kind meets two of them.
+    *(Case(FAMILIES[1 + i % 3], one, True, 2, 5, 3000) for i, one in enumerate(WEIGHTS)),
     *(
         Case(FAMILIES[i % 4], weights, False, 1 + i % 2, 6, 12000)
         for i, weights in enumerate(WEIGHTS)

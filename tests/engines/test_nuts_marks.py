@@ -95,6 +95,7 @@ def lower(leaf):
     return jnp.tril(leaf) if leaf.shape[-2:] == (D, D) else leaf
 
 
+@pytest.mark.slow
 def test_whole_weights_are_repeated_rows(complete):
     """The whole log density: units and prior follow the weights as well."""
     rows = with_holes(complete)

@@ -24,6 +24,7 @@ def two_blobs():
     return rng.normal(size=(60, 2)) + 6.0 * np.repeat([0, 1], 30)[:, None]
 
 
+@pytest.mark.slow
 def test_two_clusters_are_found():
     found = lrt_of(two_blobs(), range(1, 5), n_bootstrap=39, n_init=2)
     assert found.n_components == 2
@@ -89,6 +90,7 @@ def test_what_is_missing_does_not_follow_the_components():
         assert abs(misses[is_first].mean() - expected) < 4 * spread
 
 
+@pytest.mark.slow
 def test_a_later_model_that_cannot_be_fitted_ends_the_tests():
     x = np.array([[0.0], [1.0], [5.0], [6.0]])
     with pytest.warns(UserWarning, match="too few distinct rows"):
