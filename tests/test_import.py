@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = ("arviz", "matplotlib", "numpyro", "pandas", "sklearn", "xarray", "scipy.stats")
 PROGRAM = f"""
 import sys
@@ -19,6 +21,18 @@ assert not jax.config.jax_enable_x64
 def test_import_loads_nothing_heavy_and_em_needs_no_numpyro() -> None:
     run = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.slow
+def test_a_sweep_does_not_wait_for_scikit_learn() -> None:
+    program = """
+import sys
+import bayesgmm as bg
+rows = [[x, x * x % 7] for x in range(20)]
+assert bg.select(rows, (1, 2), progress=False).best[1] in (1, 2)
+assert "sklearn" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
 
 
 def test_every_public_name_loads() -> None:
