@@ -354,6 +354,7 @@ def test_densities_kept_for_births_count_as_memory():
         require_memory(model, 4, 100, SLICE, 2_000_000, 1.0)
 
 
+@pytest.mark.slow
 def test_draws_that_are_not_finite_are_told():
     rows = np.random.default_rng(0).normal(size=(240, 2))
     rows[80:160] += 4
