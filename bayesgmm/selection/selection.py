@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..estimators.gaussian_mixture import GaussianMixture, estimator_of
 from ..model.families import family_named
 from ..result import Fit
 from .table import COLUMN, Record
@@ -16,6 +15,8 @@ from .table import COLUMN, Record
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+    from ..estimators.gaussian_mixture import GaussianMixture
 
 # Models that a notebook shows.
 MOST_SHOWN = 10
@@ -76,16 +77,19 @@ class Selection:
         return str(row["covariance_type"]), int(row["n_components"])
 
     @cached_property
-    def best_(self) -> GaussianMixture:
+    def best_(self) -> "GaussianMixture":
         """The best model as a fitted estimator."""
         return self.estimator(*self.best)
 
-    def estimator(self, covariance_type: str, n_components: int) -> GaussianMixture:
+    def estimator(self, covariance_type: str, n_components: int) -> "GaussianMixture":
         """Return a model as a fitted estimator.
 
         Raises:
             KeyError: a model that has no fit.
         """
+        # Imported on use: scikit-learn takes seconds, which a sweep by itself need not wait.
+        from ..estimators.gaussian_mixture import estimator_of
+
         family = family_named(covariance_type)
         for (name, size), fit in self.fits.items():
             if size == n_components and family_named(name) == family:
