@@ -32,14 +32,9 @@ import bayesgmm as bg
 
 NUMBERS, N_INIT, TOL = range(1, 11), 10, 1e-3
 LARGE_NUMBERS, LARGE_ROWS, LARGE_COLUMNS, LARGE_CLUSTERS = range(1, 21), 100_000, 5, 12
-BLOBS = """
-import numpy as np
-from sklearn.datasets import make_blobs
-one, _ = make_blobs(n_samples=1000, centers=((4, -4), (0, 0)), random_state=42)
-two, _ = make_blobs(n_samples=250, centers=1, random_state=42)
-x = np.r_[one @ np.array([[0.374, 0.95], [0.732, 0.598]]), two + np.array([6, -8])]
-"""
-COLD_OURS = BLOBS + (
+# What a fresh process does with rows from a file.
+LOAD = 'import numpy as np\nx = np.load("{rows}")\n'
+COLD_OURS = LOAD + (
     "import bayesgmm as bg\n"
     "found = bg.select(x, range(1, 11), n_init=10, tol=1e-3, progress=False)\n"
     "found.fits[found.best]"
@@ -52,7 +47,7 @@ import os
 os.environ["JAX_COMPILATION_CACHE_DIR"] = "{folder}"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 """
-COLD_THEIRS = BLOBS + (
+COLD_THEIRS = LOAD + (
     "from sklearn.mixture import GaussianMixture\n"
     "fits = [GaussianMixture(k, n_init=10, random_state=0).fit(x) for k in range(1, 11)]\n"
     "min(fits, key=lambda fit: fit.bic(x))"
@@ -120,12 +115,17 @@ def print_cold(is_quick: bool) -> None:
     """Print the textbook sweep in fresh processes."""
     n_turns = 2 if is_quick else 5
     print(f"\nthe same, whole fresh process; required 1\n{'':>22} {HEADER}")
-    print(f"{'':>22} {alternate_fresh(COLD_OURS, COLD_THEIRS, n_turns)}", flush=True)
-    print(f"{'as an estimator':>22} {alternate_fresh(COLD_ESTIMATOR, COLD_THEIRS, n_turns)}")
     with tempfile.TemporaryDirectory() as folder:
-        cached = CACHED.format(folder=folder) + COLD_OURS
+        rows = Path(folder) / "rows.npy"
+        np.save(rows, stretched_blobs())
+        ours, estimator, theirs = (
+            code.format(rows=rows) for code in (COLD_OURS, COLD_ESTIMATOR, COLD_THEIRS)
+        )
+        cached = CACHED.format(folder=folder) + ours
         subprocess.run([sys.executable, "-c", cached], check=True)
-        print(f"{"with JAX's cache":>22} {alternate_fresh(cached, COLD_THEIRS, n_turns)}")
+        codes = {"": ours, "as an estimator": estimator, "with JAX's cache": cached}
+        for name, code in codes.items():
+            print(f"{name:>22} {alternate_fresh(code, theirs, n_turns)}", flush=True)
 
 
 def print_large(is_quick: bool) -> None:
