@@ -129,6 +129,7 @@ def test_columns_that_are_not_numbers_can_be_left_out(table, tmp_path, quick):
     assert "left out: name." in result.stdout
 
 
+@pytest.mark.slow
 def test_missing_cells_are_served_and_told(tmp_path, frame, quick):
     path = tmp_path / "gaps.csv"
     gaps = frame.copy()

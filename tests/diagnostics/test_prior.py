@@ -70,6 +70,7 @@ def test_components_have_their_law(rows, structure):
     assert stats.kstest((means - 1.0) * np.sqrt(0.5 / variance), "norm").pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_the_concentration_has_its_hyperprior(rows):
     spec = bg.MixtureSpec(weights=bg.SparseDirichlet(dist.Gamma(2.0, 3.0)))
     tree = sample_prior(spec, rows, n_draws=N_DRAWS, n_data_sets=0)
@@ -77,6 +78,7 @@ def test_the_concentration_has_its_hyperprior(rows):
     assert stats.kstest(drawn, stats.gamma(2, scale=1 / 3).cdf).pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_the_scale_has_its_hyperprior(rows):
     spec = bg.MixtureSpec(prior=bg.NormalInverseWishart(scale=dist.Wishart(4.0, np.eye(2))))
     tree = sample_prior(spec, rows, n_draws=N_DRAWS, n_data_sets=0)
@@ -96,6 +98,7 @@ def test_data_sets_lie_where_their_mixtures_are(rows):
     assert tree["prior_predictive"]["x"].shape == (1, 50, 60, 2)
 
 
+@pytest.mark.slow
 def test_arviz_draws_the_prior_beside_the_data(rows):
     tree = sample_prior(bg.MixtureSpec(), rows, n_draws=150)
     assert {"prior", "prior_predictive", "observed_data"} == set(tree.children)

@@ -140,6 +140,7 @@ def test_the_likelihood_never_falls(rows):
         assert np.diff(fit.history["log_likelihood"]).min() > -1e-9
 
 
+@pytest.mark.slow
 def test_with_a_prior_the_density_climbs(rows):
     fit = bg.fit(rows, bg.MixtureSpec(K), engine=bg.EM(max_iter=200, tol=1e-10))
     assert fit.status.ok
@@ -290,6 +291,7 @@ def test_anomaly_scores_compare_the_cells_that_are_there(complete, rows):
     assert abs((scores < 0.05).mean() - 0.05) < 5 * np.sqrt(0.05 * 0.95 / 4000)
 
 
+@pytest.mark.slow
 def test_the_prior_expects_rows_with_missing_cells(rows):
     assert (bg.prior_predictive_check(bg.MixtureSpec(), rows)["p_value"] > 0.05).all()
 

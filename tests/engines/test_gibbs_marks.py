@@ -101,6 +101,7 @@ def test_draws_follow_the_posterior_over_the_partitions_that_agree(case):
     np.testing.assert_array_equal(counted, fit.counts)
 
 
+@pytest.mark.slow
 def test_where_all_labels_are_known_components_have_their_conjugate_posteriors():
     """The first case once more: nothing is compiled again. Murphy (2007), equations 251-254."""
     x, labels = ROWS[:5], np.array([2, 1, 2, 0, 1])

@@ -239,6 +239,7 @@ def test_the_estimator_takes_it():
     assert_close(model.means_, begun(x).mixture.means)
 
 
+@pytest.mark.slow
 def test_structures_share_a_tree_where_the_criterion_is_the_same(monkeypatch):
     grown = []
     monkeypatch.setattr(

@@ -252,6 +252,7 @@ def test_prior_predictive_draws_rows_in_the_units_of_the_data(structure, x):
     assert (np.abs(np.median(np.asarray(draws["x"]), (0, 1)) - middle) < 10 * np.ptp(x, 0)).all()
 
 
+@pytest.mark.slow
 def test_drawn_rows_follow_the_drawn_mixture(x):
     """Rows of one drawn mixture, against its own density's first moment."""
     model = numpyro_model(spec_of(full), x)
@@ -301,6 +302,7 @@ def test_larger_model_samples_with_the_users_own_nuts(x):
     assert abs(float(draws["slope"].mean()) - 2.5) < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_double", slow_after(1, [True, False]))
 def test_svi_descends_in_the_precision_of_the_caller(x, is_double):
     model = numpyro_model(MixtureSpec(2), x)
@@ -330,6 +332,7 @@ def test_single_precision_agrees_with_double(x):
         assert_close(leaf, exact_gradient[name], rtol=0, atol=1e-3 * size)
 
 
+@pytest.mark.slow
 def test_hessian_is_the_difference_of_gradients(x):
     with jax.enable_x64(True):
         log_joint = log_joint_of(numpyro_model(spec_of(full), x))

@@ -322,6 +322,7 @@ def test_rows_drawn_from_the_fit_lie_mostly_in_the_band_and_others_do_not():
     assert shares_inside(ordered_distances(fit, 2 * rows, 50).mean(0)) < usual
 
 
+@pytest.mark.slow
 def test_the_prior_is_drawn_like_the_posterior(posterior, rows):
     ax = bg.plots.ppc(with_prior(posterior), columns="length", group="prior", n_draws=5)
     assert texts(ax.get_legend()) == ["data", "prior predictive", "90% band"]

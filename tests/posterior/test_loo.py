@@ -39,6 +39,7 @@ def assert_same_loo(ours, theirs):
     assert ours.elpd_i.dims == theirs.elpd_i.dims
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_chains", [1, 4])
 def test_it_is_that_of_arviz(fit, n_chains):
     some = chains(fit, slice(n_chains))

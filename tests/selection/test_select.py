@@ -70,6 +70,7 @@ def test_every_start_of_em_has_an_effect(start):
     assert np.isfinite(logs).all()
 
 
+@pytest.mark.slow
 def test_rows_with_missing_cells_weights_and_labels():
     rng = np.random.default_rng(0)
     x = FRAME.mask(pd.DataFrame(rng.uniform(size=FRAME.shape) < 0.1, columns=FRAME.columns))
@@ -93,6 +94,7 @@ def test_criteria_are_those_of_the_fits(four):
         assert_close(ours, bg.information_criteria(fit), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_k_means_reaches_what_separate_restarts_reach():
     found = swept(numbers=(2, 3), n_init=5)
     for n_components in (2, 3):
@@ -123,6 +125,7 @@ def test_a_structure_is_compiled_once():
 # Cross-validation --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_left_out_rows_are_predicted_by_fits_without_them():
     x = FRAME.to_numpy()
     found = swept(numbers=(2, 3), structures="diag", criterion="cv", cv=3, **TREE)
