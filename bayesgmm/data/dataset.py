@@ -1,6 +1,5 @@
 """The door for data: any table of numbers becomes one checked, named, immutable ``Dataset``."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..numerics.rows import Rows, chunk_patterns, chunk_rows
+from ..numerics.warn import warn
 from .affine import Affine
 from .marks import check_labels, check_weights
 from .table import read_table
@@ -242,11 +242,10 @@ def check_spread(values: np.ndarray, names: Sequence[str]) -> None:
         )
     _check_range(lowest.astype(float), highest.astype(float), values.dtype)
     if constant:
-        warnings.warn(
+        warn(
             f"Columns {constant} are constant: they carry no information about clusters and make "
             "covariances singular but for the regularisation. Drop them.",
             DataWarning,
-            stacklevel=4,
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
+from ..posterior.partition import evenly
 from ..result import Fit
 from .check import Check, at_least
 
@@ -16,8 +17,8 @@ MOST_DRAWS = 250
 ADVICE = {
     "point": "A component is nearly singular: raise reg_covar, lower n_components, or use a prior.",
     "posterior": "A cluster has shrunk to equal rows or to a plane, and its draws mean nothing: drop or merge "
-    "such rows or columns, or state the scale of the covariances (scale=0.25 of the prior; "
-    "covariance_prior of the estimator).",
+    "such rows or columns, or state the scale of the covariances in squared units of the data (scale= of the "
+    "prior; covariance_prior= of the estimator).",
 }
 
 
@@ -43,8 +44,7 @@ def factors_of(fit: Fit) -> np.ndarray:
     """Return Cholesky factors in engine units, (n, D, D): of a point, or of filled components in some draws."""
     if fit.counts is None:
         return np.asarray(fit.model.family.factors(fit.scaled))
-    n_draws = fit.counts.shape[1]
-    kept = np.arange(n_draws - 1, -1, -max(1, n_draws // MOST_DRAWS))
+    kept = evenly(fit.counts.shape[1], MOST_DRAWS)
     some = jax.tree.map(lambda leaf: leaf[:, kept], fit.scaled)
     return np.asarray(fit.model.family.factors(some))[fit.counts[:, kept] > 0]
 

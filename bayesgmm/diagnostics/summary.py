@@ -5,8 +5,6 @@ draws with J clusters, their components matched by ``relabel``. Chains keep diff
 such draws, and R-hat wants equal ones: each chain is thinned evenly to the smallest number kept.
 """
 
-import warnings
-
 import arviz as az
 import numpy as np
 import pandas as pd
@@ -14,6 +12,7 @@ import xarray as xr
 
 from ..model.mixture import Mixture
 from ..numerics.precision import in_float64
+from ..numerics.warn import warn
 from ..posterior.partition import Partition, evenly
 from ..posterior.relabel import Relabelled, relabel
 from ..result import Fit
@@ -61,7 +60,7 @@ def summary(fit: Fit, method: str = "ecr", clusters: Partition | None = None) ->
     if found.is_identified:
         tables.append(summarised(of_clusters(fit, found, kept)))
     else:
-        warnings.warn(found.reason, stacklevel=2)
+        warn(found.reason)
     table = pd.concat(tables)
     is_named = clusters is not None and clusters.n_clusters == found.n_clusters
     table.attrs = {

@@ -1,7 +1,6 @@
 """Maximum likelihood and maximum a posteriori by EM, restarts side by side in one program."""
 
 import time
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from ..model.resolved import Model
 from ..model.weights import is_random
 from ..numerics.precision import in_float64, to_numpy
 from ..numerics.rows import chunk_length, chunk_rows
+from ..numerics.warn import warn
 from ..result import Fit, Outcome, Status
 from .aitken import remaining_gain
 from .climb import FINISHED, Climb, Objective, begin, climb, evaluate
@@ -186,12 +186,11 @@ class EM:
         relative = self.reg_covar / float(model.affine.scale) ** 2
         if not model.spec.is_maximum_likelihood or relative <= RIDGE_WARNING:
             return relative
-        warnings.warn(
+        warn(
             f"reg_covar={self.reg_covar:g} is larger than the variance of the data "
             f"({float(model.affine.scale) ** 2:g}) and would hide every cluster; "
             f"{RELATIVE_RIDGE:g} of that variance was used instead. Pass a smaller reg_covar.",
             RegularisationWarning,
-            stacklevel=2,
         )
         return RELATIVE_RIDGE
 
@@ -270,11 +269,10 @@ def warn_of_early_stop(fit: Fit) -> None:
             if np.isfinite(gain)
             else "an unknown amount (its steps do not shrink)"
         )
-        warnings.warn(
+        warn(
             f"EM met tol={fit.engine.tol:g} with {number} of log-likelihood still to be gained, enough to turn "
             "a comparison of models. Lower tol and raise max_iter.",
             EarlyStopWarning,
-            stacklevel=4,
         )
 
 

@@ -7,7 +7,6 @@ Labels are summed out while sampling and drawn afterwards, one per row and draw.
 """
 
 import os
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +30,7 @@ from ..model.weights import (
 )
 from ..numerics.precision import in_float64, to_numpy
 from ..numerics.rows import chunk_length
+from ..numerics.warn import warn
 from ..result import Fit, Outcome, Status
 from .driver import drive
 from .numpyro_model import require_labels, require_prior, scale_law
@@ -311,11 +311,10 @@ def warn_of_lost_digits(family: Family, mixtures: Mixture) -> None:
     """Warn where the product form of the likelihood, all a gradient sampler has, was inexact."""
     error = np.finfo(float).eps * float(worst_tightness(family, mixtures))
     if error > LOST_DIGITS:
-        warnings.warn(
+        warn(
             f"A component is so narrow that log densities of single rows were off by up to {error:.1g}: "
             "its draws are not exact. Fit the rows around it by themselves, or use engine=bg.EM().",
             DataWarning,
-            stacklevel=2,
         )
 
 

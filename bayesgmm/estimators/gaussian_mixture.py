@@ -15,7 +15,6 @@ Parameters, methods, attributes and messages are those of scikit-learn 1.9, and 
   column, and a ``reg_covar`` above the variance of the data, are warned of.
 """
 
-import warnings
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -35,6 +34,7 @@ from ..engines.em import EM
 from ..engines.starts import NAMES
 from ..model.families import BY_NAME
 from ..model.spec import MixtureSpec
+from ..numerics.warn import warn
 from ..posterior.criteria import InformationCriteria, information_criteria
 from ..posterior.density import draw_rows, log_density, log_responsibilities
 from ..result import Fit, Outcome
@@ -206,12 +206,11 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
 
     def _warn_unless_converged(self) -> None:
         if not self.converged_ and self.max_iter > 0:
-            warnings.warn(
+            warn(
                 "Best performing initialization did not converge. Try different init parameters, "
                 "or increase max_iter, tol, or check for degenerate data. "
                 f"{self.fit_.status.message}",
                 ConvergenceWarning,
-                stacklevel=3,
             )
 
     # The fitted mixture

@@ -8,15 +8,18 @@ C and inverse Wisharts of ``nu``
     p(c) ~ c^(D (a + nu (K+ - 1) - (m - 1)) / 2 - 1),
 
 which has no finite integral at zero if m - 1 >= a + nu (K+ - 1); K+ = 2 comes first. With a gamma of shape
-s, 2 s stands for a, and one variance for all columns divides the right side by D. Rows of a plane do the
-same across it, whatever K+ if all rows lie in one.
-"""
+s, 2 s stands for a, and one variance for all columns divides the right side by D. A conjugate prior holds
+the direction from its mean to the rows, and counts the mean as one row more in the others:
 
-import warnings
+    p(c) ~ c^((D - 1) (a + nu (K+ - 1) - m) / 2 - 1).
+
+Rows of a plane do the same across it, whatever K+ if all rows lie in one.
+"""
 
 import numpy as np
 
 from ..data.dataset import Dataset, DataWarning
+from ..numerics.warn import warn
 from .families import Family
 
 # Rows looked at first; all of them where these leave a doubt.
@@ -48,10 +51,9 @@ def check_propriety(
     """
     if "scale" in numbers:
         return
-    counted = data.values if data.weights is None else data.values[data.weights > 0]
+    few = data.values[data.representative(MOST_ROWS)]
     if family.name in ("full", "tied"):
-        require_rank(counted, data)
-    few = counted[:: -(-len(counted) // MOST_ROWS)]
+        require_rank(few, data)
     most = most_equal_rows(family, numbers, data.n_columns)
     if family.name != "spherical":
         warn_of_few_values(few, data, most, n_components)
@@ -69,26 +71,22 @@ def can_shrink(family: Family, numbers: dict[str, np.ndarray], n_columns: int) -
     return family.name == "full" and n_columns > 1 if is_conjugate else family.name != "tied"
 
 
-def require_rank(values: np.ndarray, data: Dataset) -> None:
-    """Raise if the rows (N, D) lie in a plane of fewer dimensions.
+def require_rank(few: np.ndarray, data: Dataset) -> None:
+    """Raise if the rows lie in a plane of fewer dimensions; some of them (n, D) may show that they do not.
 
-    Rows with missing cells count only where the others do not span the space by themselves, and then
-    nothing can be said.
+    Of rows with missing cells nothing can be said where the others lie in a plane.
     """
-    if data.n_columns == 1:
+    if data.n_columns == 1 or flat_direction(few) is None or data.has_missing:
         return
-    few = values[:: -(-len(values) // MOST_ROWS)]
-    flat = flat_direction(few)
-    if flat is not None and (len(few) < len(values) or data.has_missing):
-        flat = None if data.has_missing else flat_direction(values)
+    flat = flat_direction(data.values if data.weights is None else data.values[data.weights > 0])
     if flat is None:
         return
     named = [name for name, part in zip(data.names, np.abs(flat), strict=True) if part > LOADING]
     raise ValueError(
         f"Expected columns none of which is a linear combination of others, got {named}: across the plane "
         "of such rows a covariance can shrink for ever, and under a prior with random scale little or "
-        "nothing stops it. Drop one of these columns, or state the scale of the covariances (scale=0.25 of the "
-        "prior; covariance_prior of the estimator)."
+        "nothing stops it. Drop one of these columns, or state the scale of the covariances in squared units of "
+        "the data (scale= of the prior; covariance_prior= of the estimator)."
     )
 
 
@@ -100,17 +98,18 @@ def flat_direction(values: np.ndarray) -> np.ndarray | None:
     spread = np.where(whole.std(0) > 0, whole.std(0), 1.0)
     standard = (whole - whole.mean(0)) / spread
     eigenvalues, directions = np.linalg.eigh(standard.T @ standard / len(whole))
-    # Cells are rounded to multiples of their spacing, of which a twelfth squared is the variance.
+    # Cells are rounded to multiples of their spacing: variance spacing^2 / 12, and twice that to be safe.
     spacing = np.finfo(values.dtype).eps * np.abs(whole).max(0) / spread
     rounding = max(ROUNDING * values.shape[1] * np.finfo(float).eps, float((spacing**2 / 6).max()))
     return directions[:, 0] if eigenvalues[0] <= rounding else None
 
 
 def most_equal_rows(family: Family, numbers: dict[str, np.ndarray], n_columns: int) -> float:
-    """Return the largest number of equal rows with a finite integral for K+ = 2."""
+    """Return what m - 1 equal rows must stay below for a finite integral with K+ = 2."""
     nu = float(numbers["degrees_of_freedom"])
     if "scale_degrees_of_freedom" in numbers:
-        return float(numbers["scale_degrees_of_freedom"]) + nu
+        counted_as_row = 1 if "mean_precision" in numbers else 0
+        return float(numbers["scale_degrees_of_freedom"]) + nu - counted_as_row
     shared = n_columns if family.name == "spherical" else 1
     return (2 * float(numbers["scale_shape"]) + nu) / shared
 
@@ -121,7 +120,7 @@ def warn_of_few_values(few: np.ndarray, data: Dataset, most: float, n_components
     found = [
         f"{name} ({number})"
         for name, number in zip(data.names, numbers, strict=True)
-        if number <= n_components and data.n_rows > number * (most + 1)
+        if number <= n_components and data.total_weight > number * (most + 1)
     ]
     if found:
         warn_of_shrinking(
@@ -146,11 +145,10 @@ def warn_of_spike(few: np.ndarray, data: Dataset, most: float) -> None:
 
 def warn_of_shrinking(found: str) -> None:
     """Warn of what was found, and say what it does."""
-    warnings.warn(
+    warn(
         f"{found} for ever, and under a prior with random scale the posterior need have no finite integral. Draws "
         "are good only as long as that does not happen (see bg.diagnose); leave this out or describe it "
-        "apart, or state the scale of the covariances (scale=0.25 of the prior; covariance_prior of the "
-        "estimator).",
+        "apart, or state the scale of the covariances in squared units of the data (scale= of the prior; "
+        "covariance_prior= of the estimator).",
         DataWarning,
-        stacklevel=6,
     )

@@ -1,9 +1,8 @@
 """Whether chains agree about the number of clusters: if not, averages over them mean little."""
 
-import warnings
-
 import numpy as np
 
+from ..numerics.warn import warn
 from ..result import Fit
 
 # Gelman & Rubin's (1992) bound; ``diagnose`` asks for 1.01.
@@ -19,22 +18,20 @@ def warn_of_disagreement(fit: Fit) -> None:
     r_hat = r_hat_of_n_clusters(fit.n_clusters)
     if r_hat <= LARGEST_R_HAT:
         return
-    warnings.warn(
+    value = f", R-hat {r_hat:.3g}" if r_hat < STANDING_STILL else ""
+    warn(
         f"Expected chains that agree about the number of clusters (R-hat at most {LARGEST_R_HAT:g}), got "
-        f"{described(fit.n_clusters, r_hat)}: predictions average over chains that have not mixed. Run "
-        "longer, and see bg.diagnose(fit).",
-        stacklevel=4,
+        f"{described(fit.n_clusters)}{value}: predictions average over chains that have not mixed. Run "
+        "longer, and see bg.diagnose(fit)."
     )
 
 
-def described(n_clusters: np.ndarray, r_hat: float) -> str:
+def described(n_clusters: np.ndarray) -> str:
     """Return in words how the numbers of clusters (C, S) differ between chains."""
     modes = [int(np.bincount(chain).argmax()) for chain in n_clusters]
-    often = f"most often {', '.join(map(str, modes))} in each"
-    if len(set(modes)) == 1:
-        means = ", ".join(f"{mean:.3g}" for mean in n_clusters.mean(1))
-        often = f"on average {means} in each"
-    return f"{often}, R-hat {r_hat:.3g}" if r_hat < STANDING_STILL else often
+    if len(set(modes)) > 1:
+        return f"most often {', '.join(map(str, modes))} in each"
+    return f"on average {', '.join(f'{mean:.3g}' for mean in n_clusters.mean(1))} in each"
 
 
 def r_hat_of_n_clusters(n_clusters: np.ndarray) -> float:

@@ -10,7 +10,6 @@ generalised Pareto distribution (Vehtari, Gelman & Gabry 2017). Smoothing is Arv
 taken in blocks, so that N times S numbers are never in memory.
 """
 
-import warnings
 from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..numerics.precision import in_float64
+from ..numerics.warn import warn
 from ..result import Fit
 from .density import log_likelihood_blocks
 
@@ -58,7 +58,7 @@ def loo(fit: Fit, *, reff: float | None = None) -> "ELPDDataLOO":
     """
     result = smoothed_loo(fit, reff)
     if result.warning:
-        warnings.warn(doubt_about(result), stacklevel=2)
+        warn(doubt_about(result))
     return result
 
 

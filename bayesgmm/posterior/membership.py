@@ -1,6 +1,5 @@
 """Which cluster a row belongs to, with the posterior's doubt about it."""
 
-import warnings
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from jax.scipy.special import logsumexp
 from ..model.families.base import Family
 from ..model.mixture import Mixture
 from ..numerics.precision import in_float64
+from ..numerics.warn import warn
 from ..result import Fit
 from .agreement import warn_of_disagreement
 from .density import flat_draws, log_responsibilities_at, over_rows, scaled_rows
@@ -94,10 +94,9 @@ def check_interval(interval: float | None, n_draws: int) -> None:
         )
     needed = int(np.ceil(2 * DRAWS_BEYOND / (1 - interval)))
     if 1 < n_draws < needed:
-        warnings.warn(
+        warn(
             f"Expected {needed} draws for an interval of {interval:g}, got {n_draws}: its ends are left "
-            "to a few draws. Raise n_draws, or ask for a narrower interval.",
-            stacklevel=3,
+            "to a few draws. Raise n_draws, or ask for a narrower interval."
         )
 
 

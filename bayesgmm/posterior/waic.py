@@ -7,12 +7,12 @@ With l_ns = log p(x_n | draw s), labels summed out,
 (Watanabe 2010, in the form of Vehtari, Gelman & Gabry 2017). ArviZ has given it up for ``loo``.
 """
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import logsumexp
 
+from ..numerics.warn import warn
 from ..result import Fit
 from .loo import by_row, require_draws
 
@@ -53,10 +53,9 @@ def waic(fit: Fit) -> "ELPDData":
     elpd, se, p, _ = elpd_i.azstats.loo_summary(p_i)
     n_doubtful = int((p_i > LARGEST_VARIANCE).sum())
     if n_doubtful:
-        warnings.warn(
+        warn(
             f"Expected log-likelihoods with a variance of at most {LARGEST_VARIANCE} over draws, got "
-            f"{n_doubtful} of {len(p_i)} rows above: WAIC is not reliable there. Use bg.loo(fit).",
-            stacklevel=2,
+            f"{n_doubtful} of {len(p_i)} rows above: WAIC is not reliable there. Use bg.loo(fit)."
         )
     return ELPDData(
         elpd=elpd,

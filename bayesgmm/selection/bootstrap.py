@@ -19,6 +19,7 @@ from ..engines.em import EM
 from ..numerics.precision import in_float64
 from ..numerics.programs import keep_room
 from ..numerics.progress import tqdm
+from ..numerics.warn import warn
 from ..posterior.density import draw_rows
 from ..result import Fit
 from .request import (
@@ -177,7 +178,7 @@ def refuse_or_stop(number: int, *, is_first: bool) -> None:
     )
     if is_first:
         raise ValueError(said)
-    warnings.warn(f"{said} The tests before are returned.", UserWarning, stacklevel=5)
+    warn(f"{said} The tests before are returned.", UserWarning)
 
 
 def statistic(request: Request, data: Dataset) -> tuple[float, Fit | None]:

@@ -1,7 +1,6 @@
 """The door: ``select``."""
 
 import time
-import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ from ..engines.restarts import agreement
 from ..numerics.precision import in_float64
 from ..numerics.programs import keep_room
 from ..numerics.progress import tqdm
+from ..numerics.warn import warn
 from ..result import Fit, Outcome
 from .folds import cross_validated
 from .request import (
@@ -184,7 +184,7 @@ def judged(found: Selection, all_swept: list[Swept], request: Request) -> Select
     swept = next(one for one in all_swept if one.structure == structure)
     best = with_agreement(found.fits[structure, size], swept)
     for doubt in doubts(found, request):
-        warnings.warn(doubt, SelectionWarning, stacklevel=4)
+        warn(doubt, SelectionWarning)
     return replace(found, fits={**found.fits, (structure, size): best})
 
 

@@ -53,6 +53,31 @@ def test_equal_rows_outweigh_the_prior_at_the_number_it_says(m):
     assert slope == pytest.approx((most - (m - 1)) / 2, abs=1e-3)
 
 
+@pytest.mark.parametrize("m", [5, 8, 12])
+def test_a_conjugate_prior_holds_one_direction(m):
+    """Two columns; C = (c, b; b, 1), with b summed out, and both clusters by their known evidence."""
+    a, nu, kappa = 2.0, 6.0, 0.1
+    toward = np.array([0.0, 1.0])  # from the prior mean to the equal rows
+    scatter = np.array([[9.0, 2.0], [2.0, 7.0]])  # of nine other rows
+
+    def density(b, c):
+        scale = np.array([[c, b], [b, 1.0]])
+        det = np.linalg.det(scale)
+        equal = np.linalg.det(scale + kappa * m / (kappa + m) * np.outer(toward, toward))
+        others = np.linalg.det(scale + scatter)
+        return det ** ((a - 3) / 2 + nu) * equal ** (-(nu + m) / 2) * others ** (-(nu + 9) / 2)
+
+    def log_mass(c):
+        edge = np.sqrt(c)
+        scaled = integrate.quad(lambda t: density(t * edge, c), -1, 1, epsabs=0)[0]
+        return np.log(scaled) + np.log(edge) + np.log(c)
+
+    slope = (log_mass(1e-5) - log_mass(1e-7)) / np.log(100)
+    numbers = {"degrees_of_freedom": nu, "scale_degrees_of_freedom": a, "mean_precision": kappa}
+    most = most_equal_rows(family_named("full"), numbers, 2)
+    assert slope == pytest.approx((most - (m - 1)) / 2, abs=1e-3)
+
+
 @pytest.mark.parametrize("name", ["acidity", "faithful", "galaxies", "iris", "penguins", "thyroid"])
 def test_the_shipped_data_are_fine(name):
     frame = bg.datasets.load(name).frame
@@ -94,7 +119,7 @@ def test_rows_with_missing_cells_leave_it_open():
 @pytest.mark.parametrize(
     ("spec", "most"),
     [
-        (bg.MixtureSpec(), 2 + 6),
+        (bg.MixtureSpec(), 2 + 6 - 1),
         (bg.MixtureSpec(prior=INDEPENDENT), 2 + 6),
         (bg.MixtureSpec(prior=INDEPENDENT, covariance="diag"), 1 + 5),
         (bg.MixtureSpec(prior=INDEPENDENT, covariance="spherical"), (1 + 5) / 2),
@@ -111,6 +136,11 @@ def test_a_row_counts_by_its_weight():
     resolved(values)
     with pytest.warns(bg.DataWarning, match="10 rows are equal"):
         resolved(values, weights=np.r_[np.ones(60), np.full(5, 2.0)])
+
+
+def test_one_row_of_great_weight_is_as_many_equal_rows():
+    with pytest.warns(bg.DataWarning, match="40 rows are equal"):
+        resolved(rows(n_rows=60), weights=np.r_[np.ones(59), 40.0])
 
 
 @pytest.mark.parametrize(
