@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import jax
 from jax import Array
 
 from .data.dataset import Dataset
+from .data.sources import Streamed
 from .engines.em import EM
 from .engines.gibbs import Gibbs
 from .model.resolved import Model, resolve
@@ -129,6 +130,8 @@ def on_the_way(step: Fit, engine: EM, n_updates: int) -> Fit:
 
 def dataset_of(X: Any, weights: Any, labels: Any) -> Dataset:
     """Return the rows with what they carry."""
+    if isinstance(X, Streamed):
+        return cast(Dataset, X)
     if not isinstance(X, Dataset):
         return Dataset.from_array(X, weights=weights, labels=labels)
     if weights is not None or labels is not None:

@@ -91,6 +91,16 @@ class Dataset:
         """Number of columns, D."""
         return self.values.shape[1]
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the rows stay in their file."""
+        return False
+
+    @property
+    def sample(self) -> "Dataset":
+        """Rows in memory to make starts of: all of them."""
+        return self
+
     @cached_property
     def has_missing(self) -> bool:
         """Whether any cell is missing."""

@@ -6,8 +6,9 @@ scikit-learn defines it, and then evaluates once more, so that the reported obje
 returned parameters. A restart whose covariance turns singular keeps its last regular parameters.
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from jax.typing import ArrayLike
 
 from ..model.components import Components
 from ..model.families.base import Family
-from ..model.kernel import assigned_statistics, expectation
+from ..model.kernel import Pass, assigned_statistics, expectation
 from ..model.lanes import Lanes
 from ..model.mixture import Mixture, Statistics
 from ..model.weights import Dirichlet, log_normalised, log_weights_density
@@ -97,61 +98,76 @@ def climb(
     lanes: Lanes | None = None,
 ) -> Climb:
     """Take turns until every restart has finished or ``n_turns`` are taken."""
-    max_iter = state.history.shape[1] - 1
     n_rows = rows.weights.sum()
 
     def unfinished(taken: tuple[Climb, Array]) -> Array:
         return (taken[0].phase < FINISHED).any() & (taken[1] < n_turns)
 
-    def turn(state: Climb) -> Climb:
-        total, statistics = expectation(family, state.mixture, rows, lanes)
-        log_prior = log_prior_density(objective, state.mixture)
-        proposed = maximisation(family, objective, statistics, state.mixture, lanes)
-        singular = family.is_singular(proposed) | ~jnp.isfinite(proposed.means).all(-1)
-        singular &= proposed.log_weights != -jnp.inf
-        active = state.phase == ACTIVE
-        failed = active & (singular.any(-1) | ~jnp.isfinite(total))
-        gain = (total + log_prior - state.log_likelihood - state.log_prior) / n_rows
-        # The last evaluation counts: a run may converge on the last update it was allowed.
-        judged = active | ((state.phase == FINISHING) & (state.collapsed < 0))
-        met = judged & ~failed & (jnp.abs(gain) < tol)
-        moved = active & ~failed
-        n_iter = state.n_iter + moved
-        ends = failed | met | (active & (n_iter >= max_iter))
-        phase = jnp.where(
-            state.phase == FINISHING, FINISHED, jnp.where(ends, FINISHING, state.phase)
-        )
-        running = state.phase < FINISHED
-        now = (jnp.arange(len(state.n_iter)), state.n_iter)
-        return Climb(
-            mixture=choose(moved, proposed, state.mixture),
-            log_likelihood=jnp.where(running, total, state.log_likelihood),
-            log_prior=jnp.where(running, log_prior, state.log_prior),
-            n_iter=n_iter,
-            phase=phase,
-            converged=state.converged | met,
-            collapsed=jnp.where(failed, singular.argmax(-1), state.collapsed).astype(jnp.int32),
-            history=state.history.at[now].set(jnp.where(running, total, state.history[now])),
-        )
-
     def next_turn(taken: tuple[Climb, Array]) -> tuple[Climb, Array]:
-        return turn(taken[0]), taken[1] + 1
+        state, n = taken
+        found = expectation(family, state.mixture, rows, lanes)
+        return turn(family, objective, state, found, n_rows, tol, lanes), n + 1
 
     return jax.lax.while_loop(unfinished, next_turn, (state, jnp.int32(0)))[0]
+
+
+def turn(
+    family: Family,
+    objective: Objective,
+    state: Climb,
+    found: Pass,
+    n_rows: ArrayLike,
+    tol: ArrayLike,
+    lanes: Lanes | None = None,
+) -> Climb:
+    """Take one turn, given what a pass over the rows at the current parameters found."""
+    total, statistics = found
+    max_iter = state.history.shape[1] - 1
+    log_prior = log_prior_density(objective, state.mixture)
+    proposed = maximisation(family, objective, statistics, state.mixture, lanes)
+    singular = family.is_singular(proposed) | ~jnp.isfinite(proposed.means).all(-1)
+    singular &= proposed.log_weights != -jnp.inf
+    active = state.phase == ACTIVE
+    failed = active & (singular.any(-1) | ~jnp.isfinite(total))
+    gain = (total + log_prior - state.log_likelihood - state.log_prior) / n_rows
+    # The last evaluation counts: a run may converge on the last update it was allowed.
+    judged = active | ((state.phase == FINISHING) & (state.collapsed < 0))
+    met = judged & ~failed & (jnp.abs(gain) < tol)
+    moved = active & ~failed
+    n_iter = state.n_iter + moved
+    ends = failed | met | (active & (n_iter >= max_iter))
+    phase = jnp.where(state.phase == FINISHING, FINISHED, jnp.where(ends, FINISHING, state.phase))
+    running = state.phase < FINISHED
+    now = (jnp.arange(len(state.n_iter)), state.n_iter)
+    return Climb(
+        mixture=choose(moved, proposed, state.mixture),
+        log_likelihood=jnp.where(running, total, state.log_likelihood),
+        log_prior=jnp.where(running, log_prior, state.log_prior),
+        n_iter=n_iter,
+        phase=phase,
+        converged=state.converged | met,
+        collapsed=jnp.where(failed, singular.argmax(-1), state.collapsed).astype(jnp.int32),
+        history=state.history.at[now].set(jnp.where(running, total, state.history[now])),
+    )
 
 
 def evaluate(
     family: Family,
     objective: Objective,
     state: Climb,
-    rows: Rows,
+    rows: Any,
     tol: ArrayLike,
     lanes: Lanes | None = None,
+    climb: Callable[..., Climb] = climb,
 ) -> Climb:
-    """Bring the objective of a run that was cut short up to its current parameters."""
+    """Bring the objective of a run that was cut short up to its current parameters.
+
+    ``climb`` is whatever takes turns over such rows.
+    """
     cut = state.phase == ACTIVE
     finishing = state._replace(phase=jnp.where(cut, FINISHING, state.phase))
-    end = climb(family, objective, finishing, rows, tol, 1, lanes)
+    more = {} if lanes is None else {"lanes": lanes}
+    end = climb(family, objective, finishing, rows, tol, 1, **more)
     return end._replace(phase=jnp.where(cut, ACTIVE, end.phase))
 
 

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ..model.allocation import is_tight, labelled_statistics, row_uniforms
+from ..model.allocation import labelled_statistics, row_uniforms
 from ..model.components import Drawn
 from ..model.families.base import Family
-from ..model.kernel import log_joint
+from ..model.kernel import is_tight, log_joint
 from ..model.mixture import Mixture, Statistics
 from ..numerics.moments import weighted_sums
 from ..numerics.rows import Rows
@@ -60,7 +60,7 @@ def divide(
     parts = (rows, labels, row_uniforms(keys, rows), places)
     first, second = (one[:, None].astype(labels.dtype) for one in (choice.first, choice.second))
     current = Mixture(jnp.zeros(drawn.means.shape[:2]), drawn.means, drawn.covariance)
-    tight = is_tight(family, current, rows) | is_tight(family, launched, rows)
+    tight = is_tight(family, current) | is_tight(family, launched)
 
     def sides(joint: Array, part: Any) -> tuple[Array, Array, Array]:
         """Return who is on side one and who in S, (B, n), and log q, (B,)."""

@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 
 from ..data.dataset import Dataset
+from ..data.sources import Streamed
 from ..model.families.least_rows import least_rows
 from ..model.mixture import Mixture, Tied
 from ..model.resolved import Model
@@ -21,6 +22,7 @@ from ..result import Fit, Outcome, Status
 from .aitken import remaining_gain
 from .climb import FINISHED, Climb, Objective, begin, climb, evaluate
 from .driver import drive
+from .outside import agreement_over, climb_over
 from .restarts import agreement
 from .starts import check_start, is_settled, points_of, seed_of, starting_mixture
 
@@ -113,11 +115,14 @@ class EM:
         objective = objective_of(model, self.ridge(model))
         begun = time.perf_counter()
         width = model.family.n_features(data.n_columns) + self.n_init * model.n_components
-        rows = jax.device_put(data.rows(chunk_length(data.n_rows, width)))
-        state = begin(model.family, self.starts(key, model, objective, data, rows), self.max_iter)
+        length = chunk_length(data.sample.n_rows, width)
+        rows = data if data.is_streamed else jax.device_put(data.rows(length))
+        starts = self.starts(key, model, objective, data, rows, length)
+        state = begin(model.family, starts, self.max_iter)
         end, interrupted = self.climb(model, objective, state, rows)
         best = best_restart(end)
-        alike = np.asarray(agreement(model.family, end.mixture, best, rows))
+        compared = agreement_over if data.is_streamed else agreement
+        alike = np.asarray(compared(model.family, end.mixture, best, rows))
         seconds = time.perf_counter() - begun
         fit = build_fit(self, model, data, end, best, interrupted)
         more = {"restart_agreement": alike, "seconds": np.asarray(seconds)}
@@ -141,13 +146,19 @@ class EM:
             )
 
     def starts(
-        self, key: Array, model: Model, objective: Objective, data: Dataset, rows: Any
+        self,
+        key: Array,
+        model: Model,
+        objective: Objective,
+        data: Dataset,
+        rows: Any,
+        length: int,
     ) -> Mixture:
-        """Return the starting mixtures, (n_init, ...)."""
+        """Return the starting mixtures, (n_init, ...); of streamed rows those of their sample."""
         random = np.random.RandomState(seed_of(key))
         points = points_of(data)
-        if data.has_missing:
-            rows = chunk_rows(points.scaled, rows.values.shape[-1], data.weights)
+        if data.has_missing or data.is_streamed:
+            rows = chunk_rows(points.scaled, length, points.weights)
         n_made = 1 if is_settled(self.start, points) else self.n_init
         made = [
             starting_mixture(self.start, random, model, objective, points, rows)
@@ -160,10 +171,11 @@ class EM:
         self, model: Model, objective: Objective, state: Climb, rows: Any
     ) -> tuple[Climb, bool]:
         """Run the compiled loop in slices; return the last state and whether it was interrupted."""
+        climb_rows = climb_over if isinstance(rows, Streamed) else climb
 
         def advance(state: Climb, n_turns: int) -> tuple[Climb, None, int]:
             asked = np.int32(n_turns)
-            new = climb(model.family, objective, state, rows, np.float64(self.tol), asked)
+            new = climb_rows(model.family, objective, state, rows, np.float64(self.tol), asked)
             is_left = bool((new.phase < FINISHED).any())
             return new, None, n_turns if is_left else n_turns - 1
 
@@ -178,7 +190,8 @@ class EM:
         )
         end = run.state
         if run.interrupted:
-            end = evaluate(model.family, objective, end, rows, np.float64(self.tol))
+            tol = np.float64(self.tol)
+            end = evaluate(model.family, objective, end, rows, tol, climb=climb_rows)
         return to_numpy(end), run.interrupted
 
     def ridge(self, model: Model) -> float:

@@ -9,6 +9,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from ..model.families.base import Family
 from ..model.missing import log_joint_of_chunk
@@ -22,9 +23,15 @@ def agreement(family: Family, mixtures: Mixture, best: int, rows: Rows) -> Array
 
     Every row that counts at all counts once.
     """
-    n_components = mixtures.log_weights.shape[-1]
     if mixtures.log_weights.shape[0] == 1:
         return jnp.ones(1)
+    return adjusted_rand(shared_rows(family, best, mixtures, rows))
+
+
+@partial(jax.jit, static_argnums=0)
+def shared_rows(family: Family, best: ArrayLike, mixtures: Mixture, rows: Rows) -> Array:
+    """Count rows by their component in each restart and in the best, (B, K, K)."""
+    n_components = mixtures.log_weights.shape[-1]
 
     def shared(table: Array, part: Rows) -> tuple[Array, None]:
         labels = log_joint_of_chunk(family, mixtures, part).argmax(1)
@@ -33,7 +40,7 @@ def agreement(family: Family, mixtures: Mixture, best: int, rows: Rows) -> Array
         return table + jnp.einsum("bkn,jn,n->bkj", members, members[best], counted), None
 
     start = jnp.zeros((len(mixtures.log_weights), n_components, n_components), rows.weights.dtype)
-    return adjusted_rand(jax.lax.scan(shared, start, rows)[0])
+    return jax.lax.scan(shared, start, rows)[0]
 
 
 def adjusted_rand(table: Array) -> Array:

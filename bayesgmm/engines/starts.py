@@ -67,6 +67,8 @@ class Points(NamedTuple):
 
 def points_of(data: Dataset) -> Points:
     """Return the rows of a data set, column means in place of missing cells."""
+    if data.is_streamed:
+        return Points(data.affine.forward(data.sample.values))
     scaled = data.tame()
     missing = np.isnan(scaled) if data.has_missing else None
     return Points(np.nan_to_num(scaled), data.weights, data.labels, missing)

@@ -17,7 +17,7 @@ from ..numerics.moments import weighted_sums
 from ..numerics.precision import in_float64
 from ..numerics.rows import Rows, chunk_length, chunk_patterns, chunk_rows
 from .families.base import Family
-from .kernel import assigned_statistics, log_joint, sum_chunks
+from .kernel import assigned_statistics, is_tight, log_joint, sum_chunks
 from .missing import log_joint_of_chunk
 from .mixture import Mixture, Statistics
 from .responsibilities import clamped
@@ -58,7 +58,7 @@ def allocate(keys: Array, family: Family, mixtures: Mixture, rows: Rows) -> Allo
         mixtures: B mixtures, (B, K, ...).
         rows: the rows.
     """
-    tight = is_tight(family, mixtures, rows)
+    tight = is_tight(family, mixtures)
     return jax.lax.cond(
         tight, partial(_allocate_tight, family), partial(_allocate, family), keys, mixtures, rows
     )
@@ -128,12 +128,6 @@ def summed_statistics(family: Family, labels: Array, n_components: int, rows: Ro
     return family.statistics(sums.reshape(labels.shape[1], n_components, -1), rows.values.shape[1])
 
 
-def is_tight(family: Family, mixtures: Mixture, rows: Rows) -> Array:
-    """Say whether the product form would lose more than half of the digits, ()."""
-    limit = jnp.finfo(rows.values.dtype).eps ** -0.5
-    return jnp.any(family.tightness(mixtures) * jnp.isfinite(mixtures.log_weights) > limit)
-
-
 def row_uniforms(keys: Array, rows: Rows) -> Array:
     """Return a uniform number per row and key, (n_chunks, B, chunk): a function of key and row."""
     shape, dtype = rows.weights.shape, rows.values.dtype
@@ -185,7 +179,7 @@ def draw_labels(key: Array, family: Family, mixture: Mixture, rows: Rows) -> tup
     """
     single = jax.tree.map(lambda leaf: leaf[None], mixture)
     natural = family.natural(mixture)
-    tight = is_tight(family, single, rows)
+    tight = is_tight(family, single)
 
     def chunk(total: Array, part: tuple[Rows, Array]) -> tuple[Array, Array]:
         rows, uniforms = part
@@ -237,7 +231,7 @@ def some_labels_of_draws(
         key, mixture = part
         single = jax.tree.map(lambda leaf: leaf[None], mixture)
         joint = jax.lax.cond(
-            is_tight(family, single, rows),
+            is_tight(family, single),
             lambda columns: log_joint(family, mixture, columns),
             lambda columns: family.natural(mixture) @ family.features(columns),
             columns,

@@ -21,7 +21,6 @@ from ..numerics.rows import Rows
 from .allocation import (
     Allocation,
     barrier,
-    is_tight,
     label_type,
     labelled_statistics,
     one_hot,
@@ -30,6 +29,7 @@ from .allocation import (
     summed_statistics,
 )
 from .families.base import Family
+from .kernel import is_tight
 from .missing import log_joint_of_chunk
 from .mixture import Mixture
 from .responsibilities import clamped
@@ -70,7 +70,7 @@ def complete(
     values = barrier(draw_cells(jax.random.fold_in(keys[0], 1), family, single, rows, labels[:, 0]))
     whole, n_components = whole_rows(rows, values), mixture.log_weights.shape[-1]
     statistics = jax.lax.cond(
-        is_tight(family, mixture, whole),
+        is_tight(family, mixture),
         lambda: labelled_statistics(family, labels, n_components, whole),
         lambda: summed_statistics(family, labels, n_components, whole),
     )

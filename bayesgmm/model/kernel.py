@@ -65,17 +65,44 @@ def one_pass(family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | None =
     """Run the pass in the form that the rows and the components ask for."""
     if rows.observed is not None:
         return Pass(*observed_pass(family, mixture, rows, lanes))
-    limit = jnp.finfo(rows.values.dtype).eps ** -0.5
-    tight = jnp.any(family.tightness(mixture) * jnp.isfinite(mixture.log_weights) > limit)
-    forms = (partial(form, family, lanes=lanes) for form in (residual_pass, product_pass))
-    return jax.lax.cond(tight, *forms, mixture, rows)
+
+    forms = (partial(pass_in, form, family, lanes=lanes) for form in (RESIDUAL, PRODUCT))
+    return jax.lax.cond(is_tight(family, mixture), *forms, mixture, rows)
 
 
-def product_pass(family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | None = None) -> Pass:
-    """Run the pass as two products with the natural parameters."""
-    n_columns = mixture.means.shape[-1]
-    total, sums = sum_features(family, family.natural(mixture), rows, lanes)
-    return Pass(total, family.statistics(sums, n_columns))
+def is_tight(family: Family, mixture: Mixture) -> Array:
+    """Say whether the product form would lose more than half of the digits, ()."""
+    limit = jnp.finfo(mixture.means.dtype).eps ** -0.5
+    return jnp.any(family.tightness(mixture) * jnp.isfinite(mixture.log_weights) > limit)
+
+
+class Form(NamedTuple):
+    """One form of the pass.
+
+    Attributes:
+        sums: (family, mixture, rows, lanes) -> arrays that add up over rows, blocks and machines.
+        read: (family, mixture, sums) -> what they say.
+    """
+
+    sums: Callable[[Family, Mixture, Rows, Lanes | None], Any]
+    read: Callable[[Family, Mixture, Any], Pass]
+
+
+def pass_in(
+    form: Form, family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | None = None
+) -> Pass:
+    """Run the pass in one form."""
+    return form.read(family, mixture, form.sums(family, mixture, rows, lanes))
+
+
+def product_sums(family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | None) -> Any:
+    """Sum by two products with the natural parameters."""
+    return sum_features(family, family.natural(mixture), rows, lanes)
+
+
+def read_product(family: Family, mixture: Mixture, sums: Any) -> Pass:
+    """Read the sums of the product form."""
+    return Pass(sums[0], family.statistics(sums[1], mixture.means.shape[-1]))
 
 
 def n_sums(n_mixtures: int, lanes: Lanes | None) -> int:
@@ -104,8 +131,8 @@ def sum_features(
     return total, sums.T.reshape(shape)
 
 
-def residual_pass(family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | None = None) -> Pass:
-    """Run the pass on whitened residuals, which loses no digits to the centre of the data."""
+def residual_sums(family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | None) -> Any:
+    """Sum whitened residuals, which loses no digits to the centre of the data."""
     constant = log_constant(family, mixture)
     size = mixture.means.shape[-1]
 
@@ -120,8 +147,17 @@ def residual_pass(family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | N
 
     example = jax.eval_shape(lambda: chunk_zeros(family, mixture, size, lanes))
     start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), example)
-    (total, counts, first, second), _ = jax.lax.scan(chunk, start, rows)
+    return jax.lax.scan(chunk, start, rows)[0]
+
+
+def read_residual(family: Family, mixture: Mixture, sums: Any) -> Pass:
+    """Read the sums of the residual form."""
+    total, counts, first, second = sums
     return Pass(total, family.statistics_about(mixture, counts, first, second))
+
+
+PRODUCT = Form(product_sums, read_product)
+RESIDUAL = Form(residual_sums, read_residual)
 
 
 def chunk_zeros(

@@ -118,7 +118,7 @@ def resolve(spec: MixtureSpec, data: Dataset) -> Model:
     prior, scale_prior, shown = None, None, {}
     if spec.prior is not None:
         shown = prior_numbers(spec.prior, family, data)
-        check_propriety(family, shown, data, spec.size)
+        check_propriety(family, shown, data.sample, spec.size)
         prior, scale_prior = engine_prior(shown, family, data.affine)
     return Model(
         spec=spec,

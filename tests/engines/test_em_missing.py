@@ -13,7 +13,7 @@ from textbook import STRUCTURES, assert_close
 
 import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.model.kernel import expectation, product_pass
+from bayesgmm.model.kernel import PRODUCT, expectation, pass_in
 from bayesgmm.numerics.rows import chunk_patterns, chunk_rows, pattern_length
 
 matplotlib.use("Agg")
@@ -128,7 +128,7 @@ def test_where_nothing_is_missing_it_is_the_plain_pass(structure, complete):
         mixture = jax.tree.map(lambda leaf: leaf[None], tb.mixture_of(structure, parameters))
         plain = chunk_rows(complete - 1e3, 32)
         whole = plain._replace(observed=np.ones((len(plain.values), D), bool))
-        expected = product_pass(structure.family, mixture, plain)
+        expected = pass_in(PRODUCT, structure.family, mixture, plain)
         found = expectation(structure.family, mixture, whole)
         jax.tree.map(lambda a, b: assert_close(a, b, rtol=1e-10), found, expected)
 

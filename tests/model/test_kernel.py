@@ -1,5 +1,6 @@
 """The kernel against an explicit loop over rows and components."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -20,8 +21,8 @@ N, D, K, LENGTH = 50, 3, 4, 16  # four chunks, the last with fourteen rows of pa
 every_structure = pytest.mark.parametrize("structure", STRUCTURES, ids=lambda one: one.name)
 
 expectation = jax.jit(kernel.expectation, static_argnums=0)
-product_pass = jax.jit(kernel.product_pass, static_argnums=0)
-residual_pass = jax.jit(kernel.residual_pass, static_argnums=0)
+product_pass = jax.jit(partial(kernel.pass_in, kernel.PRODUCT), static_argnums=0)
+residual_pass = jax.jit(partial(kernel.pass_in, kernel.RESIDUAL), static_argnums=0)
 assigned_statistics = jax.jit(kernel.assigned_statistics, static_argnums=0)
 log_joint = jax.jit(kernel.log_joint, static_argnums=0)
 log_likelihood = jax.jit(kernel.log_likelihood, static_argnums=0)

@@ -1,0 +1,187 @@
+"""Rows that stay in their file: read block by block in every pass, never all in memory."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from ...numerics.rows import Rows, chunk_length
+from ..affine import Affine
+from ..dataset import Dataset, check_spread
+from .readers import Reader, reader_of
+from .summary import Summary, summarise
+
+# Rows of the first look, of which starts are made.
+SAMPLE_ROWS = 100_000
+# Bytes of a block of rows: large beside the cost of a call, small beside any memory.
+BLOCK_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A checked table of numbers in a file.
+
+    Engines that need nothing but sums over rows fit it as they fit a ``Dataset``.
+
+    Attributes:
+        reader: where the rows are.
+        names: column names, D strings.
+        named: whether the names came with the file.
+        summary: what the first pass found.
+    """
+
+    reader: Reader
+    names: tuple[str, ...]
+    named: bool
+    summary: Summary
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows, N."""
+        return self.reader.n_rows
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns, D."""
+        return self.reader.n_columns
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Floating-point type in which results are handed back."""
+        return self.reader.dtype
+
+    @property
+    def affine(self) -> Affine:
+        """Centre and common scale of the columns."""
+        return self.summary.affine
+
+    @cached_property
+    def sample(self) -> Dataset:
+        """Some of the rows, drawn without replacement, in memory."""
+        return Dataset(self.summary.sample.astype(self.dtype), self.names, self.named)
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the rows stay in their file."""
+        return True
+
+    @property
+    def values(self) -> np.ndarray:
+        """The rows; refused, since they may not fit into memory."""
+        raise ValueError(
+            "Expected rows in memory, got streamed ones. Use fit.data.sample, some of the rows, or what takes "
+            "rows: bg.membership, bg.log_density and others in blocks."
+        )
+
+    # Whole rows, each once, their components unknown.
+    weights: ClassVar[None] = None
+    labels: ClassVar[None] = None
+    has_missing: ClassVar[bool] = False
+
+    @property
+    def total_weight(self) -> float:
+        """Number of rows."""
+        return float(self.n_rows)
+
+    @property
+    def total_cells(self) -> float:
+        """Number of cells."""
+        return float(self.n_rows * self.n_columns)
+
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the smallest and largest value of each column, (D,) each."""
+        return self.summary.lowest.astype(float), self.summary.highest.astype(float)
+
+    def medians(self) -> np.ndarray:
+        """Return the median of each column in the sample, (D,)."""
+        return self.sample.medians()
+
+    def require_labels_below(self, n_components: int, name: str = "n_components") -> None:
+        """Pass: no label is known."""
+
+    def require_distinct_rows(self, n_distinct: int) -> None:
+        """Raise unless the sample has at least ``n_distinct`` different rows."""
+        self.sample.require_distinct_rows(n_distinct)
+
+    def reduce(self, kernel: Callable[[Any, Rows], Any], parameters: Any, n_features: int) -> Any:
+        """Add up a kernel of blocks of rows.
+
+        Args:
+            kernel: (parameters, rows) -> arrays that add up; compiled once, and for the last block again.
+            parameters: arrays.
+            n_features: numbers per row that the kernel works on, which bound the length of a chunk.
+
+        Returns:
+            The sums.
+        """
+        total = None
+        for rows in self.blocks(n_features):
+            part = kernel(parameters, rows)
+            # While this block is worked on the next is read; no third is begun.
+            total = part if total is None else added(jax.block_until_ready(total), part)
+        return jax.block_until_ready(total)
+
+    def blocks(self, n_features: int) -> Iterator[Rows]:
+        """Yield the rows in engine units, blocks of equal shape."""
+        length = chunk_length(self.block_length, n_features)
+        for raw in self.reader.blocks(self.block_length):
+            n_rows = len(raw)
+            if n_rows < self.block_length:
+                raw = np.concatenate([raw, np.zeros((self.block_length - n_rows, self.n_columns), raw.dtype)])
+            yield chunked(length, raw, n_rows, *self.affine)
+
+    @property
+    def block_length(self) -> int:
+        """Rows of a block."""
+        return max(1024, min(self.n_rows, BLOCK_BYTES // (8 * self.n_columns)))
+
+
+@jax.jit
+def added(total: Any, part: Any) -> Any:
+    """Add two results of a kernel."""
+    return jax.tree.map(jnp.add, total, part)
+
+
+@partial(jax.jit, static_argnums=0)
+def chunked(length: int, raw: Array, n_rows: Array, centre: Array, scale: Array) -> Rows:
+    """Return a block of rows (n, D), the first ``n_rows`` of which count, in engine units."""
+    n_chunks = -(-len(raw) // length)
+    counts = jnp.arange(n_chunks * length) < n_rows
+    scaled = (raw - centre) / scale
+    padded = jnp.pad(scaled, ((0, n_chunks * length - len(raw)), (0, 0)))
+    values = jnp.where(counts[:, None], padded, 0.0)
+    return Rows(
+        values.reshape(n_chunks, length, -1).swapaxes(1, 2),
+        counts.astype(scaled.dtype).reshape(n_chunks, length),
+    )
+
+
+def stream(source: Any, columns: list[str] | None = None, seed: int = 0) -> Streamed:
+    """Open rows that stay in their file, and look at all of them once.
+
+    Args:
+        source: path of a ``.npy`` file or of Parquet (a file or a folder), a memory map, or rows (N, D)
+            that are read by slices, such as a Zarr array.
+        columns: those to take, by name; for Parquet. All by default.
+        seed: of the sample of rows that starts are made of.
+
+    Returns:
+        The rows.
+
+    Raises:
+        ValueError: a file that cannot be streamed; cells that are missing or infinite; no spread.
+        TypeError: columns that are not numbers.
+    """
+    reader = reader_of(source, columns)
+    names = reader.names or tuple(f"x{j}" for j in range(reader.n_columns))
+    n_chosen = min(SAMPLE_ROWS, reader.n_rows)
+    chosen = np.sort(np.random.default_rng(seed).choice(reader.n_rows, n_chosen, replace=False))
+    length = max(1024, BLOCK_BYTES // (8 * reader.n_columns))
+    found = summarise(reader.blocks(length), names, chosen)
+    check_spread(np.stack([found.lowest, found.highest]), names)
+    return Streamed(reader, names, reader.names is not None, found)
