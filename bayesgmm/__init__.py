@@ -37,6 +37,7 @@ _HOME = {
     "Selection": "selection.selection",
     "SelectionWarning": "selection.select",
     "Status": "result",
+    "Streamed": "data.sources",
     "Relabelled": "posterior.relabel",
     "SparseDirichlet": "model.weights",
     "anomaly_score": "posterior.anomaly",
@@ -76,6 +77,7 @@ _HOME = {
     "sample_prior": "diagnostics.prior",
     "save": "store",
     "select": "selection.select",
+    "stream": "data.sources",
     "summary": "diagnostics.summary",
     "to_datatree": "diagnostics.datatree",
     "vi_lower_bound": "posterior.partition",
@@ -105,6 +107,7 @@ if TYPE_CHECKING:
     from . import datasets, plots
     from .api import em_path, fit
     from .data.dataset import Dataset, DataWarning
+    from .data.sources import Streamed, stream
     from .diagnostics.checks import diagnose
     from .diagnostics.datatree import to_datatree
     from .diagnostics.diagnosis import Diagnosis

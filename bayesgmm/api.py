@@ -5,13 +5,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import jax
+import numpy as np
 from jax import Array
 
 from .data.dataset import Dataset
-from .data.sources import Streamed
+from .data.sources import Streamed, stream
 from .engines.em import EM
 from .engines.gibbs import Gibbs
 from .model.resolved import Model, resolve
@@ -55,7 +57,8 @@ def fit(
     """Fit a Gaussian mixture.
 
     Args:
-        X: rows (N, D): array, nested lists, data frame, or a Dataset.
+        X: rows (N, D): array, nested lists, data frame, or a Dataset; for EM also rows that stay in their file,
+            as ``stream`` gives them: a memory map, or the path of a ``.npy`` file or of Parquet.
         spec: what to fit; by default the number of clusters is inferred.
         engine: how to fit; by default EM for a specification without priors, else Gibbs.
         seed: seed of all randomness.
@@ -130,7 +133,14 @@ def on_the_way(step: Fit, engine: EM, n_updates: int) -> Fit:
 
 def dataset_of(X: Any, weights: Any, labels: Any) -> Dataset:
     """Return the rows with what they carry."""
+    if isinstance(X, (str, Path, np.memmap)):
+        X = stream(X)
     if isinstance(X, Streamed):
+        if weights is not None or labels is not None:
+            raise ValueError(
+                "Expected streamed rows once each, their components unknown, got sample_weight or labels. Take "
+                "the rows into memory (np.load, pandas.read_parquet)."
+            )
         return cast(Dataset, X)
     if not isinstance(X, Dataset):
         return Dataset.from_array(X, weights=weights, labels=labels)

@@ -1,7 +1,7 @@
 """What comes out: ``Fit``, with its ``Status`` and ``Provenance``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from html import escape
@@ -123,6 +123,14 @@ class Fit:
             self.model.family.scale_by(self.scaled.covariance, float(affine.scale)),
         )
         return jax.tree.map(lambda leaf: np.asarray(leaf, self.model.dtype), mapped)
+
+    @property
+    def sampled(self) -> "Fit":
+        """The same fit beside the sample of its rows that is in memory, for pictures and reports.
+
+        Its ``log_likelihood`` is still that of all rows. Of rows that are in memory the fit itself.
+        """
+        return replace(self, data=self.data.sample)
 
     @property
     def is_point(self) -> bool:

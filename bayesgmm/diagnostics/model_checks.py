@@ -34,7 +34,7 @@ def check_predictive(fit: Fit) -> Iterator[Check]:
     """Compare the rows with rows drawn from the fit; of rows with missing cells nothing is known."""
     if fit.data.has_missing:
         return
-    for name, row in predictive_check(fit).iterrows():
+    for name, row in predictive_check(fit.sampled).iterrows():
         what = WHAT[str(name)].format(row["worst"])
         yield at_least(
             f"predictive p, {name}",
@@ -119,7 +119,7 @@ def check_prior_of_clusters(fit: Fit) -> Check:
 
 def check_classification(fit: Fit) -> Iterator[Check]:
     """Note how surely rows belong to components."""
-    entropy, overlap = entropy_and_overlap(fit)
+    entropy, overlap = entropy_and_overlap(fit.sampled)
     yield noted(
         "classification entropy (bits per row)",
         entropy,

@@ -35,7 +35,7 @@ def check_singularity(fit: Fit) -> Iterator[Check]:
 
 def narrowest_variance(fit: Fit) -> float:
     """Return the smallest eigenvalue of any component, in draws of those with rows; 0 if one is not finite."""
-    spread = np.nanstd(fit.data.scaled(), 0)
+    spread = np.nanstd(fit.data.sample.scaled(), 0)
     factors = factors_of(fit) / np.where(spread > 0, spread, 1.0)[:, None]
     return smallest_eigenvalue(factors) if np.isfinite(factors).all() else 0.0
 

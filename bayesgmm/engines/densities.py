@@ -15,7 +15,6 @@ from ..model.allocation import (
     Allocation,
     barrier,
     invert,
-    is_tight,
     label_sums,
     label_type,
     labelled_statistics,
@@ -23,7 +22,7 @@ from ..model.allocation import (
 )
 from ..model.completion import complete
 from ..model.families.base import Family
-from ..model.kernel import log_joint
+from ..model.kernel import is_tight, log_joint
 from ..model.missing import log_joint_of_chunk
 from ..model.mixture import Mixture
 from ..numerics.rows import Rows
@@ -85,7 +84,7 @@ def joint_function(
     """
     shape = mixture.log_weights.shape
     natural = family.natural(mixture).reshape(mixture.log_weights.size, -1)
-    tight = is_tight(family, mixture, rows)
+    tight = is_tight(family, mixture)
 
     def of_all(part: Rows) -> Array:
         if part.observed is not None:
@@ -191,7 +190,7 @@ def allocate_by(
     parts = (rows, row_uniforms(keys, rows), densities.highest, densities.terms)
     (log_likelihood, sums), labels = jax.lax.scan(chunk, start, parts)
     statistics = jax.lax.cond(
-        is_tight(family, mixture, rows),
+        is_tight(family, mixture),
         lambda: labelled_statistics(family, labels, n_components, rows),
         lambda: family.statistics(sums.T.reshape(n_chains, n_components, -1), n_columns),
     )

@@ -116,7 +116,7 @@ class EM:
         begun = time.perf_counter()
         width = model.family.n_features(data.n_columns) + self.n_init * model.n_components
         length = chunk_length(data.sample.n_rows, width)
-        rows = data if data.is_streamed else jax.device_put(data.rows(length))
+        rows: Any = data if data.is_streamed else jax.device_put(data.rows(length))
         starts = self.starts(key, model, objective, data, rows, length)
         state = begin(model.family, starts, self.max_iter)
         end, interrupted = self.climb(model, objective, state, rows)
@@ -171,7 +171,9 @@ class EM:
         self, model: Model, objective: Objective, state: Climb, rows: Any
     ) -> tuple[Climb, bool]:
         """Run the compiled loop in slices; return the last state and whether it was interrupted."""
-        climb_rows = climb_over if isinstance(rows, Streamed) else climb
+        # A turn over a file takes long: an interruption loses this one only.
+        data_stays = isinstance(rows, Streamed)
+        climb_rows = climb_over if data_stays else climb
 
         def advance(state: Climb, n_turns: int) -> tuple[Climb, None, int]:
             asked = np.int32(n_turns)
@@ -183,8 +185,8 @@ class EM:
             advance,
             state,
             self.max_iter + 1,
-            first=16,
-            longest=self.max_iter + 1,
+            first=1 if data_stays else 16,
+            longest=1 if data_stays else self.max_iter + 1,
             progress=self.progress,
             label="EM",
         )

@@ -4,6 +4,7 @@ The same turns as ``climb``, one call for each: a pass adds up sums block by blo
 """
 
 from functools import partial
+from typing import Any
 
 import jax
 from jax import Array
@@ -13,6 +14,7 @@ from ..data.sources import Streamed
 from ..model.families.base import Family
 from ..model.kernel import PRODUCT, RESIDUAL, Form, is_tight
 from ..model.mixture import Mixture
+from ..numerics.rows import Rows
 from .climb import FINISHED, Climb, Objective, turn
 from .restarts import adjusted_rand, shared_rows
 
@@ -23,11 +25,11 @@ def climb_over(
     state: Climb,
     source: Streamed,
     tol: ArrayLike,
-    n_turns: int,
+    n_turns: Any,
 ) -> Climb:
     """Take turns until every restart has finished or ``n_turns`` are taken."""
     width = family.n_features(source.n_columns) + state.mixture.log_weights.size
-    for _ in range(n_turns):
+    for _ in range(int(n_turns)):
         if not bool((state.phase < FINISHED).any()):
             break
         form = RESIDUAL if bool(tightness_matters(family, state.mixture)) else PRODUCT
@@ -48,7 +50,7 @@ tightness_matters = jax.jit(is_tight, static_argnums=0)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def summed(family: Family, form: Form, mixture: Mixture, rows: object) -> object:
+def summed(family: Family, form: Form, mixture: Mixture, rows: Rows) -> Any:
     """Sum a block in one form of the pass."""
     return form.sums(family, mixture, rows, None)
 
@@ -59,7 +61,7 @@ def turn_after(
     form: Form,
     objective: Objective,
     state: Climb,
-    sums: object,
+    sums: Any,
     n_rows: ArrayLike,
     tol: ArrayLike,
 ) -> Climb:

@@ -68,7 +68,7 @@ class Points(NamedTuple):
 def points_of(data: Dataset) -> Points:
     """Return the rows of a data set, column means in place of missing cells."""
     if data.is_streamed:
-        return Points(data.affine.forward(data.sample.values))
+        return Points(data.sample.scaled())
     scaled = data.tame()
     missing = np.isnan(scaled) if data.has_missing else None
     return Points(np.nan_to_num(scaled), data.weights, data.labels, missing)

@@ -13,7 +13,7 @@ form of McLachlan & Peel (2000) with the entropy of the responsibilities in thei
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -22,10 +22,12 @@ from jax import Array
 from jax.scipy.special import logsumexp
 
 from ..data.marks import check_weights
+from ..data.sources import Streamed
 from ..model.families.base import Family
-from ..model.kernel import log_joint
+from ..model.kernel import log_joint, sum_chunks
 from ..model.mixture import Mixture
 from ..numerics.precision import in_float64
+from ..numerics.rows import Rows
 from ..result import Fit
 from .density import log_unit, over_rows, scaled_rows
 
@@ -77,19 +79,43 @@ def information_criteria(fit: Fit, X: Any = None, sample_weight: Any = None) -> 
             f"Expected a point fit, got a {fit.kind}: AIC, BIC and ICL are defined at a single value "
             "of the parameters. Use bg.loo(fit) or bg.waic(fit)."
         )
-    scaled = fit.data.scaled() if X is None else scaled_rows(fit, X)
-    weights = row_weights(fit, X, sample_weight, len(scaled))
-    width = 8 * fit.model.n_components * (scaled.shape[1] + 2)
-    blocks = over_rows(log_densities_of_row, fit.model.family, fit.scaled, scaled, width)
-    each = np.concatenate(list(blocks), axis=1) - log_unit(fit, scaled)
-    log_likelihood, completed = each @ weights
-    penalty = np.log(weights.sum()) * fit.n_parameters
+    if X is None and fit.data.is_streamed:
+        (log_likelihood, completed), total = streamed_sums(fit), fit.data.total_weight
+    else:
+        (log_likelihood, completed), total = sums_of(fit, X, sample_weight)
+    penalty = np.log(total) * fit.n_parameters
     return InformationCriteria(
         log_likelihood=float(log_likelihood),
         n_parameters=fit.n_parameters,
         aic=float(-2 * log_likelihood + 2 * fit.n_parameters),
         bic=float(-2 * log_likelihood + penalty),
         icl=float(-2 * completed + penalty),
+    )
+
+
+def sums_of(fit: Fit, X: Any, sample_weight: Any) -> tuple[np.ndarray, float]:
+    """Return the sums over rows of what ``log_densities_of_row`` gives, (2,), and their number."""
+    scaled = fit.data.scaled() if X is None else scaled_rows(fit, X)
+    weights = row_weights(fit, X, sample_weight, len(scaled))
+    width = 8 * fit.model.n_components * (scaled.shape[1] + 2)
+    blocks = over_rows(log_densities_of_row, fit.model.family, fit.scaled, scaled, width)
+    each = np.concatenate(list(blocks), axis=1) - log_unit(fit, scaled)
+    return each @ weights, float(weights.sum())
+
+
+def streamed_sums(fit: Fit) -> np.ndarray:
+    """Return the sums over rows that stay in their file, (2,)."""
+    source = cast(Streamed, fit.data)
+    width = fit.model.n_components * (source.n_columns + 2)
+    sums = source.reduce(partial(sums_of_rows, fit.model.family), fit.scaled, width)
+    return np.asarray(sums) - source.total_cells * np.log(fit.model.affine.scale)
+
+
+@partial(jax.jit, static_argnums=0)
+def sums_of_rows(family: Family, mixture: Mixture, rows: Rows) -> Array:
+    """Return the sums of ``log_densities_of_row`` over a block of rows, (2,)."""
+    return sum_chunks(
+        lambda part: log_densities_of_row(family, mixture, part.values) @ part.weights, rows
     )
 
 

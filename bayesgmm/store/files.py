@@ -11,13 +11,14 @@ import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
 
 from ..data.affine import Affine
 from ..data.dataset import Dataset
+from ..data.sources import left_behind
 from ..diagnostics.datatree import to_datatree
 from ..model.components import GammaScale, IndependentPrior, WishartScale
 from ..model.families import Family, family_named
@@ -47,7 +48,7 @@ def save(fit: Fit, path: Any) -> None:
     """
     path = Path(path)
     check_folder(path)
-    tree = to_datatree(fit, log_likelihood=False, posterior_predictive=0, prior=0)
+    tree = to_datatree(fit.sampled, log_likelihood=False, posterior_predictive=0, prior=0)
     arrays = exact_arrays(fit)
     tree.attrs |= {HEADER: json.dumps(header(fit, arrays)), VERSION: FORMAT}
     tree[GROUP] = xr.DataTree(
@@ -201,6 +202,7 @@ def header(fit: Fit, arrays: dict[str, Any]) -> dict[str, Any]:
         "kind": fit.kind,
         "names": list(fit.data.names),
         "named": fit.data.named,
+        "streamed": fit.data.n_rows if fit.data.is_streamed else None,
         "spec": encode(fit.model.spec, arrays),
         "weights": encode(fit.model.weights, arrays),
         "engine": encode(fit.engine, arrays),
@@ -218,6 +220,8 @@ def build_fit(found: dict[str, Any], arrays: dict[str, np.ndarray], values: np.n
     affine = Affine(arrays["affine_centre"], arrays["affine_scale"])
     # Sums over rows in another memory order round differently: keep the affine map of the fit.
     vars(data)["affine"] = affine
+    if found.get("streamed") is not None:
+        data = cast(Dataset, left_behind(data, found["streamed"]))
     model = Model(
         spec=spec,
         family=family,

@@ -1,5 +1,5 @@
 """Row sources: rows that are not one array in memory, behind one interface."""
 
-from .streamed import Streamed, stream
+from .streamed import Streamed, left_behind, stream
 
-__all__ = ["Streamed", "stream"]
+__all__ = ["Streamed", "left_behind", "stream"]

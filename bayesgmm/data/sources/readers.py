@@ -1,6 +1,7 @@
 """Files of rows, read block by block in their order."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -8,19 +9,23 @@ import numpy as np
 
 
 class Reader(Protocol):
-    """Rows in a file or in anything that is read a part at a time.
+    """Rows in a file or in anything that is read a part at a time."""
 
-    Attributes:
-        n_rows: number of rows, N.
-        n_columns: number of columns, D.
-        names: column names, if the file has any.
-        dtype: floating-point type of the rows that are read.
-    """
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
 
-    n_rows: int
-    n_columns: int
-    names: tuple[str, ...] | None
-    dtype: np.dtype
+    @property
+    def n_columns(self) -> int:
+        """Number of columns."""
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Column names, if there are any."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Floating-point type of the rows."""
 
     def blocks(self, length: int) -> Iterator[np.ndarray]:
         """Yield rows (n, D) in order, ``length`` at a time; the last block may be shorter."""
@@ -81,7 +86,9 @@ class ParquetReader:
         chosen = list(schema.names) if columns is None else list(columns)
         missing = [name for name in chosen if name not in schema.names]
         if missing:
-            raise ValueError(f"Expected columns out of {schema.names}, got {missing}. Check their spelling.")
+            raise ValueError(
+                f"Expected columns out of {schema.names}, got {missing}. Check their spelling."
+            )
         kinds = [schema.field(name).type for name in chosen]
         is_number = [types.is_floating(kind) or types.is_integer(kind) for kind in kinds]
         others = [name for name, good in zip(chosen, is_number, strict=True) if not good]
@@ -129,6 +136,23 @@ class SliceReader:
             yield np.asarray(self.rows[start : start + length])
 
 
+@dataclass(frozen=True)
+class LeftBehind:
+    """Rows that were elsewhere when a fit was saved."""
+
+    n_rows: int
+    n_columns: int
+    names: tuple[str, ...] | None
+    dtype: np.dtype
+
+    def blocks(self, length: int) -> Iterator[np.ndarray]:
+        """Refuse: there are no rows here."""
+        raise ValueError(
+            "Expected rows, got a loaded fit, which has a sample of its streamed rows only. Open them again by "
+            "bg.stream, and use fit.sampled for pictures and reports."
+        )
+
+
 def reader_of(source: Any, columns: list[str] | None) -> Reader:
     """Return the reader of a path, a memory map or a sliceable table.
 
@@ -138,7 +162,9 @@ def reader_of(source: Any, columns: list[str] | None) -> Reader:
     """
     is_path = isinstance(source, (str, Path))
     if columns is not None and not (is_path and Path(source).suffix != ".npy"):
-        raise ValueError("Expected columns for Parquet files only, got them with rows that have no names.")
+        raise ValueError(
+            "Expected columns for Parquet files only, got them with rows that have no names."
+        )
     if isinstance(source, np.memmap):
         return NpyReader.of(source)
     if is_path and Path(source).suffix == ".npy":
@@ -160,7 +186,9 @@ def floating(dtype: np.dtype) -> np.dtype:
         TypeError: not numbers.
     """
     if dtype.kind not in "iufb":
-        raise TypeError(f"Expected rows of numbers, got type {dtype}. Convert the columns to numbers.")
+        raise TypeError(
+            f"Expected rows of numbers, got type {dtype}. Convert the columns to numbers."
+        )
     return np.dtype(np.float32) if dtype == np.float32 else np.dtype(np.float64)
 
 

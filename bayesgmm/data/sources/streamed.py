@@ -13,13 +13,17 @@ from jax import Array
 from ...numerics.rows import Rows, chunk_length
 from ..affine import Affine
 from ..dataset import Dataset, check_spread
-from .readers import Reader, reader_of
+from .readers import LeftBehind, Reader, reader_of
 from .summary import Summary, summarise
 
 # Rows of the first look, of which starts are made.
 SAMPLE_ROWS = 100_000
 # Bytes of a block of rows: large beside the cost of a call, small beside any memory.
 BLOCK_BYTES = 16 * 2**20
+REFUSAL = (
+    "Expected rows in memory, got streamed ones, which bg.EM and bg.information_criteria serve. Use "
+    "fit.sampled, the fit beside a sample of its rows, for pictures and reports, or fit stream.sample."
+)
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,10 @@ class Streamed:
 
     @cached_property
     def sample(self) -> Dataset:
-        """Some of the rows, drawn without replacement, in memory."""
-        return Dataset(self.summary.sample.astype(self.dtype), self.names, self.named)
+        """Some of the rows, drawn without replacement, in memory; in the engine units of all."""
+        found = Dataset(self.summary.sample.astype(self.dtype), self.names, self.named)
+        vars(found)["affine"] = self.affine
+        return found
 
     @property
     def is_streamed(self) -> bool:
@@ -73,10 +79,15 @@ class Streamed:
     @property
     def values(self) -> np.ndarray:
         """The rows; refused, since they may not fit into memory."""
-        raise ValueError(
-            "Expected rows in memory, got streamed ones. Use fit.data.sample, some of the rows, or what takes "
-            "rows: bg.membership, bg.log_density and others in blocks."
-        )
+        raise ValueError(REFUSAL)
+
+    def rows(self, length: int) -> Rows:
+        """The rows in chunks; refused likewise."""
+        raise ValueError(REFUSAL)
+
+    def scaled(self) -> np.ndarray:
+        """The rows in engine units; refused likewise."""
+        raise ValueError(REFUSAL)
 
     # Whole rows, each once, their components unknown.
     weights: ClassVar[None] = None
@@ -132,7 +143,9 @@ class Streamed:
         for raw in self.reader.blocks(self.block_length):
             n_rows = len(raw)
             if n_rows < self.block_length:
-                raw = np.concatenate([raw, np.zeros((self.block_length - n_rows, self.n_columns), raw.dtype)])
+                raw = np.concatenate(
+                    [raw, np.zeros((self.block_length - n_rows, self.n_columns), raw.dtype)]
+                )
             yield chunked(length, raw, n_rows, *self.affine)
 
     @property
@@ -185,3 +198,10 @@ def stream(source: Any, columns: list[str] | None = None, seed: int = 0) -> Stre
     found = summarise(reader.blocks(length), names, chosen)
     check_spread(np.stack([found.lowest, found.highest]), names)
     return Streamed(reader, names, reader.names is not None, found)
+
+
+def left_behind(sample: Dataset, n_rows: int) -> Streamed:
+    """Return streamed rows of which a saved fit has kept the sample only."""
+    reader = LeftBehind(n_rows, sample.n_columns, sample.names, sample.dtype)
+    summary = Summary(*sample.ends(), sample.affine, sample.values)
+    return Streamed(reader, sample.names, sample.named, summary)

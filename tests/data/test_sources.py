@@ -1,0 +1,185 @@
+"""Rows that stay in their file: read whole and in order however they are cut, and refused with the place."""
+
+import numpy as np
+import pytest
+from textbook import assert_close
+
+import bayesgmm as bg
+from bayesgmm.data.sources import streamed
+from bayesgmm.data.sources.readers import NpyReader, SliceReader, reader_of
+from bayesgmm.data.sources.summary import Moments, summarise
+from bayesgmm.numerics.precision import in_float64
+
+N, D = 5_003, 3
+ROWS = np.random.default_rng(0).normal([1e6, -2.0, 0.3], [1.0, 40.0, 0.1], (N, D))
+
+
+@pytest.fixture
+def path(tmp_path):
+    np.save(tmp_path / "rows.npy", ROWS)
+    return tmp_path / "rows.npy"
+
+
+class Slices:
+    """What a Zarr array is to a reader."""
+
+    def __init__(self, rows):
+        self.rows, self.shape, self.dtype = rows, rows.shape, rows.dtype
+
+    def __getitem__(self, index):
+        return self.rows[index].copy()
+
+
+def parquet(folder, table, lengths, names):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    start = 0
+    for part, rows in enumerate(np.split(np.arange(len(table)), len(lengths))):
+        columns = {name: table[rows, j] for j, name in enumerate(names)}
+        place = folder / f"part-{part}.parquet"
+        parquet.write_table(arrow.table(columns), place, row_group_size=lengths[part])
+        start += len(rows)
+
+
+@pytest.mark.parametrize("length", [7, 1_000, N, 2 * N])
+@pytest.mark.parametrize("kind", ["path", "text", "memory map", "slices"])
+def test_blocks_are_the_rows_in_order(path, kind, length):
+    given = {
+        "path": path,
+        "text": str(path),
+        "memory map": np.load(path, mmap_mode="r"),
+        "slices": Slices(ROWS),
+    }[kind]
+    reader = reader_of(given, None)
+    blocks = list(reader.blocks(length))
+    assert {len(block) for block in blocks[:-1]} <= {length}
+    np.testing.assert_array_equal(np.concatenate(blocks), ROWS)
+
+
+def test_parquet_is_cut_anew(tmp_path):
+    parquet(tmp_path, ROWS[:5_000], [7, 900, 33, 5_000], ["a", "b", "c"])
+    reader = reader_of(tmp_path, None)
+    assert (reader.n_rows, reader.names) == (5_000, ("a", "b", "c"))
+    blocks = list(reader.blocks(1_000))
+    assert [len(block) for block in blocks] == [1_000] * 5
+    np.testing.assert_array_equal(np.concatenate(blocks), ROWS[:5_000])
+    np.testing.assert_array_equal(
+        np.concatenate(list(reader_of(tmp_path, ["c", "a"]).blocks(999))), ROWS[:5_000, [2, 0]]
+    )
+    with pytest.raises(ValueError, match=r"got \['d'\]"):
+        reader_of(tmp_path, ["a", "d"])
+
+
+def test_a_part_of_a_map_is_that_part(path):
+    mapped = np.load(path, mmap_mode="r")
+    np.testing.assert_array_equal(
+        np.concatenate(list(NpyReader.of(mapped[100:300]).blocks(64))), ROWS[100:300]
+    )
+    with pytest.raises(ValueError, match="in C order"):
+        NpyReader.of(mapped[:, :2])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int16, bool])
+def test_types_are_those_of_a_table_in_memory(tmp_path, dtype):
+    table = (ROWS[:, 1:] > 0).astype(dtype)
+    np.save(tmp_path / "some.npy", table)
+    opened, resident = bg.stream(tmp_path / "some.npy"), bg.Dataset.from_array(table)
+    assert opened.dtype == resident.dtype
+    np.testing.assert_array_equal(opened.sample.values, resident.values)
+
+
+def test_one_pass_finds_what_a_table_in_memory_says(path):
+    opened, resident = bg.stream(path), bg.Dataset.from_array(ROWS)
+    assert_close(opened.affine.centre, resident.affine.centre, rtol=1e-14)
+    assert_close(opened.affine.scale, resident.affine.scale, rtol=1e-12)
+    np.testing.assert_array_equal(opened.ends(), resident.ends())
+    np.testing.assert_array_equal(opened.medians(), resident.medians())
+    assert (opened.total_cells, opened.total_weight) == (N * D, N)
+    assert opened.names == resident.names
+
+
+def test_moments_join_as_those_of_all_rows():
+    moments = Moments(0, np.zeros(D), np.zeros(D))
+    for part in np.split(ROWS, [1, 700, 4_000]):
+        moments = moments.joined(part)
+    assert_close(moments.means, ROWS.mean(0), rtol=1e-14)
+    assert_close(moments.squares / N, ROWS.var(0), rtol=1e-9)
+
+
+def test_the_sample_is_chosen_by_the_seed_alone(path, monkeypatch):
+    monkeypatch.setattr(streamed, "SAMPLE_ROWS", 50)
+    one, same, other = (bg.stream(path, seed=seed).sample.values for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert len(one) == 50
+    assert not np.array_equal(one, other)
+    chosen = np.array([0, 49, 50, 4_999])
+    for length in (50, 333):
+        found = summarise(reader_of(path, None).blocks(length), ("a", "b", "c"), chosen)
+        np.testing.assert_array_equal(found.sample, ROWS[chosen])
+
+
+@pytest.mark.parametrize("block_bytes", [8 * D * 1024, 8 * D * 2_000, 2**24])
+@in_float64
+def test_sums_do_not_depend_on_blocks(path, monkeypatch, block_bytes):
+    monkeypatch.setattr(streamed, "BLOCK_BYTES", block_bytes)
+    opened = bg.stream(path)
+
+    def kernel(power, rows):
+        return (rows.values**power * rows.weights[:, None]).sum((0, 2)), rows.weights.sum()
+
+    sums, number = opened.reduce(kernel, 2, 10)
+    assert number == N
+    assert_close(sums, (opened.affine.forward(ROWS) ** 2).sum(0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_the_first_bad_cell_is_named(tmp_path, monkeypatch, bad):
+    monkeypatch.setattr(streamed, "BLOCK_BYTES", 8 * D * 1024)
+    table = ROWS.copy()
+    table[4_321, 1] = bad
+    np.save(tmp_path / "rows.npy", table)
+    with pytest.raises(ValueError, match=rf"got {bad} in block 4, row 4321, column 'x1'"):
+        bg.stream(tmp_path / "rows.npy")
+
+
+def test_a_file_that_was_cut_short_is_refused(path):
+    reader = reader_of(path, None)
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 100)
+    with pytest.raises(ValueError, match="got 13 cells fewer"):
+        list(reader.blocks(1_000))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("rows.csv", "read into memory"),
+        (3, "got 3"),
+        (Slices(np.zeros(4)), r"got shape \(4,\)"),
+    ],
+)
+def test_what_cannot_be_streamed_is_refused(given, words):
+    with pytest.raises(ValueError, match=words):
+        bg.stream(given)
+
+
+def test_columns_are_for_files_that_name_them(path):
+    with pytest.raises(ValueError, match="for Parquet files only"):
+        bg.stream(path, columns=["a"])
+
+
+def test_text_is_refused(tmp_path):
+    np.save(tmp_path / "text.npy", np.array([["a", "b"], ["c", "d"]]))
+    with pytest.raises(TypeError, match="Expected rows of numbers"):
+        bg.stream(tmp_path / "text.npy")
+
+
+def test_equal_rows_are_refused(tmp_path):
+    np.save(tmp_path / "equal.npy", np.ones((10, 2)))
+    with pytest.raises(ValueError, match="rows that differ"):
+        bg.stream(tmp_path / "equal.npy")
+
+
+def test_slices_are_read_as_they_come():
+    assert SliceReader(Slices(ROWS)).dtype == np.float64
