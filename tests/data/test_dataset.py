@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from textbook import assert_three_parts
 
@@ -17,7 +18,7 @@ NAMES = ["length", "width", "height"]
 
 
 def arrow(table, names):
-    return pytest.importorskip("pyarrow").table(dict(zip(names, table.T, strict=True)))
+    return pa.table(dict(zip(names, table.T, strict=True)))
 
 
 UNNAMED = {

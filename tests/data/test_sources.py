@@ -1,7 +1,9 @@
 """Rows that stay in their file: read whole and in order however they are cut, and refused with the place."""
 
 import numpy as np
+import pyarrow.parquet
 import pytest
+import zarr
 from textbook import assert_close
 
 import bayesgmm as bg
@@ -30,16 +32,16 @@ class Slices:
         return self.rows[index].copy()
 
 
-def parquet(folder, table, lengths, names):
-    arrow = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
+def parquet(folder, parts):
+    """Write tables, each with the length of its row groups, as the files of a folder."""
+    for number, (table, length) in enumerate(parts):
+        place = folder / f"part-{number}.parquet"
+        pyarrow.parquet.write_table(pyarrow.table(table), place, row_group_size=length)
+    return folder
 
-    start = 0
-    for part, rows in enumerate(np.split(np.arange(len(table)), len(lengths))):
-        columns = {name: table[rows, j] for j, name in enumerate(names)}
-        place = folder / f"part-{part}.parquet"
-        parquet.write_table(arrow.table(columns), place, row_group_size=lengths[part])
-        start += len(rows)
+
+def named(rows, names="abc"):
+    return dict(zip(names, rows.T, strict=True))
 
 
 @pytest.mark.parametrize("length", [7, 1_000, N, 2 * N])
@@ -58,17 +60,59 @@ def test_blocks_are_the_rows_in_order(path, kind, length):
 
 
 def test_parquet_is_cut_anew(tmp_path):
-    parquet(tmp_path, ROWS[:5_000], [7, 900, 33, 5_000], ["a", "b", "c"])
-    reader = reader_of(tmp_path, None)
-    assert (reader.n_rows, reader.names) == (5_000, ("a", "b", "c"))
+    parts = zip(np.split(ROWS, [7, 40, 3_000]), [7, 900, 333, 5_000], strict=True)
+    folder = parquet(tmp_path, [(named(rows), length) for rows, length in parts])
+    reader = reader_of(folder, None)
+    assert (reader.n_rows, reader.names) == (N, ("a", "b", "c"))
     blocks = list(reader.blocks(1_000))
-    assert [len(block) for block in blocks] == [1_000] * 5
-    np.testing.assert_array_equal(np.concatenate(blocks), ROWS[:5_000])
-    np.testing.assert_array_equal(
-        np.concatenate(list(reader_of(tmp_path, ["c", "a"]).blocks(999))), ROWS[:5_000, [2, 0]]
-    )
-    with pytest.raises(ValueError, match=r"got \['d'\]"):
-        reader_of(tmp_path, ["a", "d"])
+    assert [len(block) for block in blocks] == [1_000] * 5 + [3]
+    np.testing.assert_array_equal(np.concatenate(blocks), ROWS)
+
+
+def test_columns_of_parquet_are_chosen_by_name(tmp_path):
+    text = {"d": ["x"] * N}
+    folder = parquet(tmp_path, [(named(ROWS) | text, N)])
+    blocks = reader_of(folder, ["c", "a"]).blocks(999)
+    np.testing.assert_array_equal(np.concatenate(list(blocks)), ROWS[:, [2, 0]])
+    with pytest.raises(ValueError, match=r"got \['e'\]"):
+        reader_of(folder, ["a", "e"])
+    with pytest.raises(ValueError, match=r"got \['d'\] of other types"):
+        reader_of(folder, None)
+
+
+def test_a_missing_number_is_named(tmp_path):
+    column = pyarrow.array([1, 2, None, 4])
+    with pytest.raises(ValueError, match="row 2, column 'whole'"):
+        bg.stream(parquet(tmp_path, [({"whole": column}, 4)]))
+
+
+def test_files_of_other_columns_are_named(tmp_path):
+    folder = parquet(tmp_path, [(named(ROWS), N), (named(ROWS, "abd"), N)])
+    with pytest.raises(ValueError, match=r"got \['a', 'b', 'd'\] in part-1.parquet"):
+        bg.stream(folder)
+
+
+def test_empty_files_and_row_groups_are_nothing(tmp_path):
+    parts = [(named(ROWS[:0]), N), (named(ROWS), N), (named(ROWS[:0]), N)]
+    opened = bg.stream(parquet(tmp_path, parts))
+    assert opened.n_rows == N
+    np.testing.assert_array_equal(opened.sample.values, ROWS)
+
+
+def test_no_rows_at_all_are_refused(tmp_path):
+    (tmp_path / "folder").mkdir()
+    np.save(tmp_path / "none.npy", ROWS[:0])
+    for source in (tmp_path / "none.npy", parquet(tmp_path / "folder", [(named(ROWS[:0]), N)])):
+        with pytest.raises(ValueError, match="got none"):
+            bg.stream(source)
+
+
+def test_zarr_is_read_by_slices(tmp_path):
+    stored = zarr.create_array(str(tmp_path / "rows.zarr"), data=ROWS, chunks=(777, 2))
+    opened = bg.stream(stored)
+    np.testing.assert_array_equal(opened.sample.values, ROWS)
+    again = zarr.open_array(str(tmp_path / "rows.zarr"), mode="r")
+    np.testing.assert_array_equal(np.concatenate(list(reader_of(again, None).blocks(500))), ROWS)
 
 
 def test_a_part_of_a_map_is_that_part(path):

@@ -79,10 +79,20 @@ class ParquetReader:
 
     def __init__(self, path: Any, columns: list[str] | None) -> None:
         """Open a file or a folder of files."""
-        from pyarrow import dataset, types
-
+        try:
+            from pyarrow import dataset, types
+        except ImportError:
+            raise ImportError(
+                "Expected pyarrow to read Parquet, got none. Install it: pip install 'bayesgmm[parquet]'."
+            ) from None
         self.table = dataset.dataset(path, format="parquet")
         schema = self.table.schema
+        for part in self.table.get_fragments():
+            if set(part.physical_schema.names) != set(schema.names):
+                raise ValueError(
+                    f"Expected columns {schema.names} in every file, got {part.physical_schema.names} in "
+                    f"{Path(part.path).name}. Move it elsewhere, or write it again."
+                )
         chosen = list(schema.names) if columns is None else list(columns)
         missing = [name for name in chosen if name not in schema.names]
         if missing:
@@ -104,9 +114,13 @@ class ParquetReader:
     def blocks(self, length: int) -> Iterator[np.ndarray]:
         """Yield rows in order, cut anew: row groups are as long as whoever wrote them liked."""
         waiting, n_waiting = [], 0
-        for batch in self.table.to_batches(columns=list(self.names), batch_size=length):
-            columns = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
-            part = np.stack(columns, 1, dtype=self.dtype, casting="unsafe")
+        columns = list(self.names)
+        batches = self.table.to_batches(
+            columns=columns, batch_size=length, batch_readahead=2, fragment_readahead=1
+        )
+        for batch in batches:
+            cells = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
+            part = np.stack(cells, 1, dtype=self.dtype, casting="unsafe")
             waiting.append(part)
             n_waiting += len(part)
             while n_waiting >= length:
@@ -163,7 +177,7 @@ def reader_of(source: Any, columns: list[str] | None) -> Reader:
     is_path = isinstance(source, (str, Path))
     if columns is not None and not (is_path and Path(source).suffix != ".npy"):
         raise ValueError(
-            "Expected columns for Parquet files only, got them with rows that have no names."
+            "Expected columns= for Parquet files only, got it with rows that have no names. Leave it out."
         )
     if isinstance(source, np.memmap):
         return NpyReader.of(source)

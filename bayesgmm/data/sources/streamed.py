@@ -191,6 +191,10 @@ def stream(source: Any, columns: list[str] | None = None, seed: int = 0) -> Stre
         TypeError: columns that are not numbers.
     """
     reader = reader_of(source, columns)
+    if not reader.n_rows * reader.n_columns:
+        raise ValueError(
+            f"Expected rows with columns, got none: {reader.n_rows} x {reader.n_columns}."
+        )
     names = reader.names or tuple(f"x{j}" for j in range(reader.n_columns))
     n_chosen = min(SAMPLE_ROWS, reader.n_rows)
     chosen = np.sort(np.random.default_rng(seed).choice(reader.n_rows, n_chosen, replace=False))
