@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +18,8 @@ import numpy as np
 from jax import Array
 
 from ..data.dataset import Dataset
-from ..model.components import Drawn
+from ..data.sources import Streamed
 from ..model.families.base import Family
-from ..model.mixture import Mixture
 from ..model.resolved import Model
 from ..model.weights import WeightPrior, is_random
 from ..numerics.precision import in_float64, to_numpy
@@ -28,21 +27,20 @@ from ..numerics.rows import chunk_length
 from ..numerics.streams import unrolled
 from ..result import Fit, Outcome, Status
 from .driver import drive
+from .first_state import beginning, first_state
 from .memory import require_memory
-from .overdispersed import floored, overdispersed_mixtures
+from .overdispersed import overdispersed_mixtures
 from .starts import seed_of
 from .sweep import (
     SLICE,
     Draw,
     Problem,
     Schedule,
-    State,
     Static,
-    draw_labels,
-    nothing_done,
     run_slice,
 )
-from .teams import Slice, Team, advance_teams, divided, joined
+from .sweep_over import first_state_over, run_slice_over
+from .teams import Runner, Slice, Team, advance_teams, divided, joined
 
 MOVES = ("split_merge", "birth_death")
 DEFAULT_MOVES = ("split_merge",)
@@ -116,25 +114,44 @@ class Gibbs:
         """
         weights = require_prior(model)
         require_rows(model, data)
+        require_no_moves(self.moves, data)
         kept_rows = data.n_rows if "birth_death" in self.moves else 0
         require_memory(model, self.n_chains, self.n_draws, SLICE, kept_rows, self.memory)
         key_run, key_labels, key_start = split_key(key)
-        width = model.family.n_features(data.n_columns) + self.n_chains * model.n_components
-        rows = jax.device_put(data.rows(chunk_length(data.n_rows, width)))
         random = np.random.RandomState(seed_of(key))
+        width = model.family.n_features(data.n_columns) + self.n_chains * model.n_components
+        length = chunk_length(data.sample.n_rows, width)
+        rows = jax.device_put(data.sample.rows(length))
         mixtures = overdispersed_mixtures(random, model, data, rows, self.n_chains)
         thin = self.thinning(data.n_rows)
         schedule = [jnp.asarray(n) for n in (self.n_warmup, self.n_draws, thin, self.n_chains)]
         partition = weights.partition_prior(model.n_components)
-        fixed = (model.components, partition, rows, key_run, key_labels)
-        teams = []
-        for chains in divided(self.n_chains, alone=data.has_missing):
-            part = Problem(*fixed, Schedule(*schedule), jnp.asarray(chains))
-            teams.append(Team(part, first_state(model.family, part, mixtures, key_start)))
-        draws, interrupted = self.sample(
-            Static(model.family, *(move in self.moves for move in MOVES)), teams
+        fixed = (
+            model.components,
+            partition,
+            None if data.is_streamed else rows,
+            key_run,
+            key_labels,
         )
+        teams = []
+        for chains in divided(self.n_chains, alone=data.has_missing, together=data.is_streamed):
+            part = Problem(*fixed, Schedule(*schedule), jnp.asarray(chains))
+            begun = beginning(part, mixtures, key_start, data.total_weight)
+            state = (
+                first_state_over(model.family, cast(Streamed, data), part, begun)
+                if data.is_streamed
+                else first_state(model.family, part, begun)
+            )
+            teams.append(Team(part, state))
+        draws, interrupted = self.sample(self.runner(model.family, data), teams)
         return build_fit(self, model, data, draws, key_labels, interrupted)
+
+    def runner(self, family: Family, data: Dataset) -> Runner:
+        """Return what runs a slice of sweeps, and the longest slice."""
+        if data.is_streamed:
+            return Runner(partial(run_slice_over, family, cast(Streamed, data)), 1)
+        static = Static(family, *(move in self.moves for move in MOVES))
+        return Runner(partial(run_slice, static), SLICE)
 
     def thinning(self, n_rows: int) -> int:
         """Return the number of sweeps per kept draw."""
@@ -142,7 +159,7 @@ class Gibbs:
             return self.thin
         return max(1, min(MOST_THINNING, THINNED_ROWS // n_rows))
 
-    def sample(self, static: Static, teams: list[Team]) -> tuple[Draw, bool]:
+    def sample(self, runner: Runner, teams: list[Team]) -> tuple[Draw, bool]:
         """Run warm-up and draws in slices; return the kept draws (C, S, ...)."""
         thin, n_done = int(teams[0].problem.schedule.thin), 0
 
@@ -150,15 +167,21 @@ class Gibbs:
             nonlocal n_done
             after = n_done + np.arange(n) - self.n_warmup + 1
             index = np.flatnonzero((after > 0) & (after % thin == 0))
-            teams, slice_ = advance_teams(partial(run_slice, static), pool, teams, n, index)
+            teams, slice_ = advance_teams(runner.run, pool, teams, n, index)
             n_done += n
             return teams, slice_, n
 
         with ThreadPoolExecutor(min(len(teams), os.cpu_count() or 1)) as pool:
             run = drive(
-                advance, teams, self.n_warmup + thin * self.n_draws, first=SLICE, longest=SLICE,
-                describe=describe, progress=self.progress, label="Gibbs",
-            )  # fmt: skip
+                advance,
+                teams,
+                self.n_warmup + thin * self.n_draws,
+                first=runner.longest,
+                longest=runner.longest,
+                describe=describe,
+                progress=self.progress,
+                label="Gibbs",
+            )
         if run.n_done < self.n_warmup + thin:
             raise KeyboardInterrupt(
                 f"Interrupted after {run.n_done} sweeps, before the first draw: nothing to keep."
@@ -192,36 +215,19 @@ def require_rows(model: Model, data: Dataset) -> None:
     )
 
 
+def require_no_moves(moves: Sequence[str], data: Dataset) -> None:
+    """Raise if moves are asked for that look at the labels of rows that stay in their file."""
+    if data.is_streamed and moves:
+        raise ValueError(
+            f"Expected no further moves over streamed rows, got moves={tuple(moves)}, which look at the label of every "
+            "row. Pass engine=bg.Gibbs(moves=()), or take the rows into memory."
+        )
+
+
 @jax.jit
 def split_key(key: Array) -> Array:
     """Split the key of a run into those of moves, labels and start."""
     return unrolled(jax.random.split(key, 3))
-
-
-@partial(jax.jit, static_argnums=0)
-def first_state(family: Family, problem: Problem, mixtures: Mixture, key: Array) -> State:
-    """Draw the first labels of a team from its part of the starting mixtures (C, K, ...)."""
-    mixtures = jax.tree.map(lambda leaf: leaf[problem.chains], mixtures)
-    rows, n_chains = problem.rows, problem.chains.size
-    log_weights = floored(mixtures.log_weights, rows.weights.sum())
-    keys = jax.vmap(partial(jax.random.fold_in, key))(problem.chains)
-    labelling = draw_labels(keys, family, mixtures._replace(log_weights=log_weights), rows)
-    concentration = problem.partition.concentration
-    typical = concentration.mean if is_random(concentration) else concentration
-    scale = problem.components.first_scale()
-    return State(
-        jnp.int64(0),
-        labelling.labels,
-        labelling.statistics,
-        Drawn(
-            mixtures.means,
-            mixtures.covariance,
-            jnp.broadcast_to(scale, (n_chains, *jnp.shape(scale))),
-        ),
-        jnp.full(n_chains, typical, float),
-        nothing_done(n_chains),
-        labelling.values,
-    )
 
 
 def describe(done: Slice) -> str:

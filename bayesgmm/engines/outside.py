@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 
 from ..data.sources import Streamed
 from ..model.families.base import Family
-from ..model.kernel import PRODUCT, RESIDUAL, Form, is_tight
+from ..model.kernel import PRODUCT, RESIDUAL, Form, is_tight, responsible
 from ..model.mixture import Mixture
 from ..numerics.rows import Rows
 from .climb import FINISHED, Climb, Objective, turn
@@ -52,7 +52,7 @@ tightness_matters = jax.jit(is_tight, static_argnums=0)
 @partial(jax.jit, static_argnums=(0, 1))
 def summed(family: Family, form: Form, mixture: Mixture, rows: Rows) -> Any:
     """Sum a block in one form of the pass."""
-    return form.sums(family, mixture, rows, None)
+    return form.sums(family, mixture, rows, responsible())
 
 
 @partial(jax.jit, static_argnums=(0, 1))

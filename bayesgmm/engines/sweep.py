@@ -84,7 +84,7 @@ class Problem(NamedTuple):
     Attributes:
         components: prior of the components.
         partition: prior of partitions.
-        rows: the rows.
+        rows: the rows; None where they are not in memory.
         key: key of the moves and parameters.
         label_key: key of the labels.
         schedule: of the run.
@@ -93,7 +93,7 @@ class Problem(NamedTuple):
 
     components: Components
     partition: PartitionPrior
-    rows: Rows
+    rows: Any
     key: Array
     label_key: Array
     schedule: Schedule
@@ -105,7 +105,7 @@ class State(NamedTuple):
 
     Attributes:
         n_done: sweeps done, ().
-        labels: (n_chunks, B, chunk).
+        labels: (n_chunks, B, chunk); None where they are not kept.
         statistics: of the labels, (B, K, ...).
         drawn: parameters, (B, K, ...).
         concentration: (B,).
@@ -115,7 +115,7 @@ class State(NamedTuple):
     """
 
     n_done: Array
-    labels: Array
+    labels: Any
     statistics: Statistics
     drawn: Drawn
     concentration: Array
@@ -153,41 +153,67 @@ def sweep(static: Static, problem: Problem, state: State) -> tuple[State, Draw]:
     """Run one sweep of all chains."""
     keys = sweep_keys(problem, state.n_done)
     moved = barrier(move(static, problem, state, keys[:, 0]))
-    counts = moved.statistics.counts
-    partition = problem.partition
-    n_components = barrier(jax.vmap(partition.draw_n_components)(keys[:, 1], moved.log_terms))
+    given = parameters(problem, keys[:, 1:5], state, moved)
+    mixture, births, labelling = births_and_labels(
+        static, problem, state.n_done, keys[:, 5], given.concentration, given.scale, given.mixture
+    )
+    return recorded(
+        problem, state, given._replace(mixture=mixture), (moved.tally, births), labelling
+    )
+
+
+class Parameters(NamedTuple):
+    """All but labels: a mixture (B, K, ...), the scale of its prior, concentration and K, (B,)."""
+
+    mixture: Mixture
+    scale: Array
+    concentration: Array
+    n_components: Array
+
+
+def parameters(problem: Problem, keys: Array, state: State, moved: Moved) -> Parameters:
+    """Draw K, the concentration, components and weights in turn, given the statistics of labels."""
+    counts, partition = moved.statistics.counts, problem.partition
+    n_components = barrier(jax.vmap(partition.draw_n_components)(keys[:, 0], moved.log_terms))
     concentration = barrier(
         jax.vmap(partial(draw_concentration, partition))(
-            keys[:, 2], counts, n_components, state.concentration
+            keys[:, 1], counts, n_components, state.concentration
         )
     )
-    drawn = barrier(jax.vmap(problem.components.draw)(keys[:, 3], moved.statistics, moved.drawn))
+    drawn = barrier(jax.vmap(problem.components.draw)(keys[:, 2], moved.statistics, moved.drawn))
     log_weights = jax.vmap(partition.draw_log_weights)(
-        keys[:, 4], counts, concentration, n_components
+        keys[:, 3], counts, concentration, n_components
     )
     mixture = Mixture(barrier(log_weights), drawn.means, drawn.covariance)
-    mixture, births, labelling = births_and_labels(
-        static, problem, state.n_done, keys[:, 5], concentration, drawn.scale, mixture
-    )
-    drawn = Drawn(mixture.means, mixture.covariance, drawn.scale)
+    return Parameters(mixture, drawn.scale, concentration, n_components)
+
+
+def recorded(
+    problem: Problem,
+    state: State,
+    given: Parameters,
+    done: tuple[Tally, Births],
+    labelling: Allocation,
+) -> tuple[State, Draw]:
+    """Return the state and the draw after a sweep that ended in these parameters and labels."""
+    mixture = given.mixture
     draw = Draw(
         mixture,
-        drawn.scale,
-        concentration,
-        n_components,
+        given.scale,
+        given.concentration,
+        given.n_components,
         labelling.statistics.counts,
         labelling.log_likelihood,
-        jax.tree.map(jnp.add, state.done, (moved.tally, births)),
+        jax.tree.map(jnp.add, state.done, done),
     )
     goes_on = ~is_kept(problem.schedule, state.n_done)
-    done = jax.tree.map(lambda count: count * goes_on, draw.done)
     new = State(
         state.n_done + 1,
         labelling.labels,
         labelling.statistics,
-        drawn,
-        concentration,
-        done,
+        Drawn(mixture.means, mixture.covariance, given.scale),
+        given.concentration,
+        jax.tree.map(lambda count: count * goes_on, draw.done),
         labelling.values,
     )
     return new, draw

@@ -23,6 +23,13 @@ class Team(NamedTuple):
     state: State
 
 
+class Runner(NamedTuple):
+    """What runs a slice of sweeps, (problem, state, n) -> (state, draws), and the longest slice."""
+
+    run: Callable[[Problem, State, Any], tuple[State, Draw]]
+    longest: int
+
+
 class Slice(NamedTuple):
     """A slice of sweeps: the draws to keep, (n_kept, C, ...), and where the chains are, (C,)."""
 
@@ -30,11 +37,14 @@ class Slice(NamedTuple):
     n_clusters: np.ndarray
 
 
-def divided(n_chains: int, *, alone: bool = False) -> list[np.ndarray]:
+def divided(n_chains: int, *, alone: bool = False, together: bool = False) -> list[np.ndarray]:
     """Divide chains into as many equal teams as there are cores for, one where there is no CPU.
 
-    With missing cells each chain is ``alone``: it draws them, so that its rows are its own.
+    With missing cells each chain is ``alone``: it draws them, so that its rows are its own. Where reading
+    the rows is what takes long, all chains go ``together``.
     """
+    if together:
+        return [np.arange(n_chains)]
     if alone:
         return np.split(np.arange(n_chains), n_chains)
     n_cores = (os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1

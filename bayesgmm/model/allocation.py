@@ -16,8 +16,9 @@ from jax import Array
 from ..numerics.moments import weighted_sums
 from ..numerics.precision import in_float64
 from ..numerics.rows import Rows, chunk_length, chunk_patterns, chunk_rows
+from ..numerics.uniforms import uniforms_at
 from .families.base import Family
-from .kernel import assigned_statistics, is_tight, log_joint, sum_chunks
+from .kernel import Assignment, assigned_statistics, is_tight, log_joint, sum_chunks
 from .missing import log_joint_of_chunk
 from .mixture import Mixture, Statistics
 from .responsibilities import clamped
@@ -32,13 +33,13 @@ class Allocation(NamedTuple):
     """Labels drawn for B mixtures.
 
     Attributes:
-        labels: components, (n_chunks, B, chunk); of no meaning at padding rows.
+        labels: components, (n_chunks, B, chunk); of no meaning at padding rows. None where not kept.
         statistics: moments of the rows of each component, (B, K, ...).
         log_likelihood: sum over rows of log p(x), (B,).
         values: rows with their missing cells drawn, (n_chunks, D, chunk); None where none is missing.
     """
 
-    labels: Array
+    labels: Array | None
     statistics: Statistics
     log_likelihood: Array
     values: Array | None = None
@@ -131,10 +132,21 @@ def summed_statistics(family: Family, labels: Array, n_components: int, rows: Ro
 def row_uniforms(keys: Array, rows: Rows) -> Array:
     """Return a uniform number per row and key, (n_chunks, B, chunk): a function of key and row."""
     shape, dtype = rows.weights.shape, rows.values.dtype
-    uniforms = jax.vmap(lambda key: jax.random.uniform(key, shape, dtype))(keys)
     if rows.position is not None:
-        uniforms = uniforms.reshape(len(keys), -1)[:, rows.position]
+        return jnp.swapaxes(uniforms_at(keys, rows.position).astype(dtype), 0, 1)
+    uniforms = jax.vmap(lambda key: jax.random.uniform(key, shape, dtype))(keys)
     return jnp.swapaxes(uniforms, 0, 1)
+
+
+def drawn(uniforms: Array) -> Assignment:
+    """Give each row to one component by a uniform number, (n_chunks, B, chunk), and forget the label."""
+
+    def assign(log_joint: Array, rows: Rows, uniforms: Array) -> tuple[Array, Array]:
+        labels, log_density = pick(uniforms, clamped(log_joint, rows.labels))
+        ones = one_hot(labels, log_joint.shape[1], log_joint.dtype)
+        return log_density @ rows.weights, ones * rows.weights
+
+    return Assignment(assign, uniforms)
 
 
 def pick(uniforms: Array, log_joint: Array) -> tuple[Array, Array]:

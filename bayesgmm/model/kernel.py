@@ -76,15 +76,41 @@ def is_tight(family: Family, mixture: Mixture) -> Array:
     return jnp.any(family.tightness(mixture) * jnp.isfinite(mixture.log_weights) > limit)
 
 
+# (log_joint (B, K, n), rows, given) -> log densities summed over rows (B,), weights of rows (B, K, n).
+Assign = Callable[[Array, Rows, Any], tuple[Array, Array]]
+
+
+class Assignment(NamedTuple):
+    """How rows are shared among components.
+
+    Attributes:
+        assign: for one chunk.
+        given: what it takes beside the rows, cut as they are.
+    """
+
+    assign: Assign
+    given: Any = None
+
+
+def responsible(lanes: Lanes | None = None) -> Assignment:
+    """Share rows by their responsibilities."""
+
+    def assign(log_joint: Array, rows: Rows, _: Any) -> tuple[Array, Array]:
+        return normalise(clamped(log_joint, rows.labels, lanes), rows.weights, lanes)
+
+    return Assignment(assign)
+
+
 class Form(NamedTuple):
     """One form of the pass.
 
     Attributes:
-        sums: (family, mixture, rows, lanes) -> arrays that add up over rows, blocks and machines.
+        sums: (family, mixture, rows, assignment) -> log-likelihood (B,) and sums of the rows of each
+            component: arrays that add up over rows, blocks and machines.
         read: (family, mixture, sums) -> what they say.
     """
 
-    sums: Callable[[Family, Mixture, Rows, Lanes | None], Any]
+    sums: Callable[[Family, Mixture, Rows, Assignment], Any]
     read: Callable[[Family, Mixture, Any], Pass]
 
 
@@ -92,12 +118,12 @@ def pass_in(
     form: Form, family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | None = None
 ) -> Pass:
     """Run the pass in one form."""
-    return form.read(family, mixture, form.sums(family, mixture, rows, lanes))
+    return form.read(family, mixture, form.sums(family, mixture, rows, responsible(lanes)))
 
 
-def product_sums(family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | None) -> Any:
+def product_sums(family: Family, mixture: Mixture, rows: Rows, assignment: Assignment) -> Any:
     """Sum by two products with the natural parameters."""
-    return sum_features(family, family.natural(mixture), rows, lanes)
+    return sum_features(family, family.natural(mixture), rows, assignment)
 
 
 def read_product(family: Family, mixture: Mixture, sums: Any) -> Pass:
@@ -105,49 +131,38 @@ def read_product(family: Family, mixture: Mixture, sums: Any) -> Pass:
     return Pass(sums[0], family.statistics(sums[1], mixture.means.shape[-1]))
 
 
-def n_sums(n_mixtures: int, lanes: Lanes | None) -> int:
-    """Return how many log densities ``normalise`` gives."""
-    return n_mixtures if lanes is None else len(lanes.sizes) + 1
-
-
 def sum_features(
-    family: Family, natural: Array, rows: Rows, lanes: Lanes | None = None
+    family: Family, natural: Array, rows: Rows, assignment: Assignment
 ) -> tuple[Array, Array]:
     """Return the log-likelihood (B,) and the weighted feature sums (B, K, F) of natural (B, K, F)."""
     shape = natural.shape
     flat = natural.reshape(-1, shape[-1])
 
-    def chunk(carry: tuple[Array, Array], rows: Rows) -> tuple[tuple[Array, Array], None]:
-        total, sums = carry
+    def chunk(part: tuple[Rows, Any]) -> tuple[Array, Array]:
+        rows, given = part
         features = family.features(rows.values)
-        log_joint = clamped((flat @ features).reshape(*shape[:2], -1), rows.labels, lanes)
-        log_density, responsibilities = normalise(log_joint, rows.weights, lanes)
-        sums += weighted_sums(features, responsibilities.reshape(len(flat), -1))
-        return (total + log_density, sums), None
+        log_joint = (flat @ features).reshape(*shape[:2], -1)
+        log_density, weights = assignment.assign(log_joint, rows, given)
+        return log_density, weighted_sums(features, weights.reshape(len(flat), -1))
 
-    n_totals = n_sums(shape[0], lanes)
-    start = (jnp.zeros(n_totals, natural.dtype), jnp.zeros(flat.T.shape, natural.dtype))
-    (total, sums), _ = jax.lax.scan(chunk, start, rows)
+    total, sums = sum_chunks(chunk, (rows, assignment.given))
     return total, sums.T.reshape(shape)
 
 
-def residual_sums(family: Family, mixture: Mixture, rows: Rows, lanes: Lanes | None) -> Any:
+def residual_sums(family: Family, mixture: Mixture, rows: Rows, assignment: Assignment) -> Any:
     """Sum whitened residuals, which loses no digits to the centre of the data."""
     constant = log_constant(family, mixture)
-    size = mixture.means.shape[-1]
 
-    def chunk(carry: tuple[Array, ...], rows: Rows) -> tuple[tuple[Array, ...], None]:
+    def chunk(part: tuple[Rows, Any]) -> tuple[Array, ...]:
+        rows, given = part
         residuals = family.residuals(mixture, rows.values)
-        log_joint = clamped(constant[..., None] - (residuals**2).sum(-2) / 2, rows.labels, lanes)
-        log_density, weights = normalise(log_joint, rows.weights, lanes)
+        log_joint = constant[..., None] - (residuals**2).sum(-2) / 2
+        log_density, weights = assignment.assign(log_joint, rows, given)
         first = jnp.einsum("bkn,bkdn->bkd", weights, residuals)
         second = family.second_moment(weights, residuals)
-        new = (log_density, weights.sum(-1), first, second)
-        return jax.tree.map(jnp.add, carry, new), None
+        return log_density, weights.sum(-1), first, second
 
-    example = jax.eval_shape(lambda: chunk_zeros(family, mixture, size, lanes))
-    start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), example)
-    return jax.lax.scan(chunk, start, rows)[0]
+    return sum_chunks(chunk, (rows, assignment.given))
 
 
 def read_residual(family: Family, mixture: Mixture, sums: Any) -> Pass:
@@ -158,18 +173,6 @@ def read_residual(family: Family, mixture: Mixture, sums: Any) -> Pass:
 
 PRODUCT = Form(product_sums, read_product)
 RESIDUAL = Form(residual_sums, read_residual)
-
-
-def chunk_zeros(
-    family: Family, mixture: Mixture, size: int, lanes: Lanes | None
-) -> tuple[Array, ...]:
-    """Return zeros in the shapes of the residual pass's carry."""
-    batch, n_components = mixture.log_weights.shape
-    weights = jnp.zeros((batch, n_components, 1), mixture.means.dtype)
-    residuals = jnp.zeros((batch, n_components, size, 1), mixture.means.dtype)
-    counts = weights.sum(-1)
-    totals = jnp.zeros(n_sums(batch, lanes), counts.dtype)
-    return totals, counts, residuals[..., 0], family.second_moment(weights, residuals)
 
 
 def assigned_statistics(
@@ -220,7 +223,7 @@ def log_likelihood(family: Family, natural: Array, rows: Rows) -> Array:
     Its derivative with respect to eta is R^T T(X), the statistics of the same pass: value and
     gradient cost one EM iteration. Stated as a JVP, so that forward mode and Hessians work too.
     """
-    return sum_features(family, natural[None], rows)[0][0]
+    return sum_features(family, natural[None], rows, responsible())[0][0]
 
 
 def _log_likelihood_jvp(family: Family, primals: Any, tangents: Any) -> tuple[Array, Array]:
@@ -228,14 +231,16 @@ def _log_likelihood_jvp(family: Family, primals: Any, tangents: Any) -> tuple[Ar
     direction, rows_direction = tangents
     if not all(map(is_zero, jax.tree.leaves(rows_direction, is_leaf=is_zero))):
         return _differentiate_through(family, primals, tangents)
-    total, sums = sum_features(family, natural[None], rows)
+    total, sums = sum_features(family, natural[None], rows, responsible())
     return total[0], jnp.vdot(sums[0], materialise(direction))
 
 
 def _differentiate_through(family: Family, primals: Any, tangents: Any) -> tuple[Array, Array]:
     """Differentiate the pass itself, for the rare caller whose rows are a function of parameters."""
     plain = jax.tree.map(materialise, tangents, is_leaf=is_zero)
-    return jax.jvp(lambda eta, rows: sum_features(family, eta[None], rows)[0][0], primals, plain)
+    return jax.jvp(
+        lambda eta, rows: sum_features(family, eta[None], rows, responsible())[0][0], primals, plain
+    )
 
 
 def is_zero(tangent: Any) -> bool:

@@ -127,9 +127,9 @@ def test_an_interruption_keeps_the_last_turn(path, monkeypatch):
     assert np.isfinite(fit.log_likelihood)
 
 
-@pytest.mark.parametrize("engine", [bg.Gibbs(progress=False), bg.NUTS(progress=False)])
+@pytest.mark.parametrize("engine", [bg.Gibbs(moves=("birth_death",)), bg.NUTS(progress=False)])
 def test_samplers_refuse_it(path, engine):
-    with pytest.raises(ValueError, match=r"streamed ones, which bg\.EM"):
+    with pytest.raises(ValueError, match="streamed"):
         bg.fit(path, bg.MixtureSpec(2), engine=engine)
 
 

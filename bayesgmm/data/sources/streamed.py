@@ -21,7 +21,7 @@ SAMPLE_ROWS = 100_000
 # Bytes of a block of rows: large beside the cost of a call, small beside any memory.
 BLOCK_BYTES = 16 * 2**20
 REFUSAL = (
-    "Expected rows in memory, got streamed ones, which bg.EM and bg.information_criteria serve. Use "
+    "Expected rows in memory, got streamed ones, which bg.EM, bg.Gibbs and bg.information_criteria serve. Use "
     "fit.sampled, the fit beside a sample of its rows, for pictures and reports, or fit stream.sample."
 )
 
@@ -140,13 +140,13 @@ class Streamed:
     def blocks(self, n_features: int) -> Iterator[Rows]:
         """Yield the rows in engine units, blocks of equal shape."""
         length = chunk_length(self.block_length, n_features)
-        for raw in self.reader.blocks(self.block_length):
-            n_rows = len(raw)
+        for number, raw in enumerate(self.reader.blocks(self.block_length)):
+            n_rows, first = len(raw), number * self.block_length
             if n_rows < self.block_length:
                 raw = np.concatenate(
                     [raw, np.zeros((self.block_length - n_rows, self.n_columns), raw.dtype)]
                 )
-            yield chunked(length, raw, n_rows, *self.affine)
+            yield chunked(length, raw, n_rows, first, *self.affine)
 
     @property
     def block_length(self) -> int:
@@ -161,8 +161,10 @@ def added(total: Any, part: Any) -> Any:
 
 
 @partial(jax.jit, static_argnums=0)
-def chunked(length: int, raw: Array, n_rows: Array, centre: Array, scale: Array) -> Rows:
-    """Return a block of rows (n, D), the first ``n_rows`` of which count, in engine units."""
+def chunked(
+    length: int, raw: Array, n_rows: Array, first: Array, centre: Array, scale: Array
+) -> Rows:
+    """Return a block of rows (n, D) in engine units, ``n_rows`` of which count, from row ``first`` on."""
     n_chunks = -(-len(raw) // length)
     counts = jnp.arange(n_chunks * length) < n_rows
     scaled = (raw - centre) / scale
@@ -171,6 +173,7 @@ def chunked(length: int, raw: Array, n_rows: Array, centre: Array, scale: Array)
     return Rows(
         values.reshape(n_chunks, length, -1).swapaxes(1, 2),
         counts.astype(scaled.dtype).reshape(n_chunks, length),
+        position=(first + jnp.arange(len(counts))).reshape(n_chunks, length),
     )
 
 

@@ -1,0 +1,94 @@
+"""Sweeps with their pass outside one program: over rows that stay in files or on machines.
+
+The same sweeps as in ``sweep``, without further moves: parameters are drawn from the statistics of the
+labels, and labels, block by block, from a number that is a function of key and row alone. Only their
+statistics are kept.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import Array
+
+from ..data.sources import Streamed
+from ..model.allocation import Allocation, drawn, row_uniforms
+from ..model.families.base import Family
+from ..model.kernel import PRODUCT, RESIDUAL, Form
+from ..model.mixture import Mixture
+from ..numerics.rows import Rows
+from .first_state import Beginning, state_at
+from .outside import tightness_matters
+from .sweep import (
+    Draw,
+    Parameters,
+    Problem,
+    State,
+    label_keys,
+    nothing_done,
+    parameters,
+    recorded,
+    sweep_keys,
+    unmoved,
+)
+
+
+class Labelled(NamedTuple):
+    """Sums over rows whose labels were drawn, and the form that they are in."""
+
+    form: Form
+    sums: Any
+
+
+def run_slice_over(
+    family: Family, source: Streamed, problem: Problem, state: State, n: Any
+) -> tuple[State, Draw]:
+    """Run n sweeps; return the state and the draws, (n, B, ...)."""
+    draws = []
+    for _ in range(int(n)):
+        keys, given = proposed(problem, state)
+        labelled = label_rows(family, source, keys, given.mixture)
+        state, draw = state_after(family, labelled.form, problem, state, given, labelled.sums)
+        draws.append(jax.tree.map(np.asarray, draw))
+    return state, jax.tree.map(lambda *leaves: np.stack(leaves), *draws)
+
+
+def label_rows(family: Family, source: Streamed, keys: Array, mixture: Mixture) -> Labelled:
+    """Draw a label per row for each of B mixtures, and add up."""
+    form = RESIDUAL if bool(tightness_matters(family, mixture)) else PRODUCT
+    width = family.n_features(source.n_columns) + mixture.log_weights.size
+    kernel = partial(labelled_sums, family, form)
+    return Labelled(form, source.reduce(kernel, (keys, mixture), width))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def labelled_sums(family: Family, form: Form, given: tuple[Array, Mixture], rows: Rows) -> Any:
+    """Draw the labels of a block and add up in one form of the pass."""
+    keys, mixture = given
+    return form.sums(family, mixture, rows, drawn(row_uniforms(keys, rows)))
+
+
+@jax.jit
+def proposed(problem: Problem, state: State) -> tuple[Array, Parameters]:
+    """Return the keys of the labels and the parameters that a sweep begins with."""
+    keys = sweep_keys(problem, state.n_done)
+    given = parameters(problem, keys[:, 1:5], state, unmoved(problem, state))
+    return label_keys(problem, state.n_done), given
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def state_after(
+    family: Family, form: Form, problem: Problem, state: State, given: Parameters, sums: Any
+) -> tuple[State, Draw]:
+    """Return the state and the draw after the pass."""
+    total, statistics = form.read(family, given.mixture, sums)
+    done = nothing_done(problem.chains.size)
+    return recorded(problem, state, given, done, Allocation(None, statistics, total))
+
+
+def first_state_over(family: Family, source: Streamed, problem: Problem, begun: Beginning) -> State:
+    """Draw the first labels of chains."""
+    form, sums = label_rows(family, source, begun.keys, begun.mixture)
+    total, statistics = form.read(family, begun.mixture, sums)
+    return state_at(problem, begun, Allocation(None, statistics, total))

@@ -1,0 +1,101 @@
+"""Gibbs over rows that stay in a file beside Gibbs over the same rows in memory: the same draws."""
+
+import jax
+import numpy as np
+import pytest
+from quick import quick_compilation, slow_after
+from textbook import assert_close
+
+import bayesgmm as bg
+from bayesgmm.data.sources import Streamed, streamed
+from bayesgmm.model.kernel import is_tight
+
+D = 2
+RANDOM = np.random.default_rng(0)
+SETTINGS = {"n_chains": 2, "n_warmup": 4, "n_draws": 6, "thin": 1, "moves": (), "progress": False}
+AUTO = bg.MixtureSpec(max_components=8)
+
+
+def table(n_rows):
+    noise = RANDOM.normal(size=(n_rows, D))
+    return noise + np.array([[0, 0], [4, 1], [0, 5]])[RANDOM.integers(0, 3, n_rows)]
+
+
+def both(path, rows, spec=AUTO, **settings):
+    np.save(path / "rows.npy", rows)
+    engine = bg.Gibbs(**SETTINGS | settings)
+    with quick_compilation():
+        return (bg.fit(x, spec, engine=engine, seed=3) for x in (rows, path / "rows.npy"))
+
+
+def assert_same_draws(one, other, rtol=1e-9):
+    np.testing.assert_array_equal(other.counts, one.counts)
+    assert_close(other.log_likelihood, one.log_likelihood, rtol=rtol)
+    assert_close(other.mixture.means, one.mixture.means, rtol=1e-6, atol=1e-9)
+    assert other.status == one.status
+
+
+@pytest.fixture
+def ragged(monkeypatch):
+    """Four blocks of 7,013 rows, the last a ragged one, of several chunks each."""
+    monkeypatch.setattr(streamed, "BLOCK_BYTES", 8 * D * 2_000)
+
+
+SPECS = [
+    AUTO,
+    bg.MixtureSpec(max_components=8, covariance="tied"),
+    bg.MixtureSpec(3, covariance="diag", prior=bg.IndependentNormalWishart()),
+    bg.MixtureSpec(max_components=8, covariance="spherical", weights=bg.DirichletProcess()),
+]
+
+
+@pytest.mark.parametrize("spec", slow_after(2, SPECS, lambda spec: str(spec.covariance)))
+def test_it_draws_as_over_rows_in_memory(tmp_path, ragged, spec):
+    one, other = both(tmp_path, table(7_013), spec)
+    assert_same_draws(one, other)
+    assert isinstance(other.data, Streamed)
+
+
+def test_a_tight_component_too(tmp_path, ragged):
+    """The sums are residuals about the drawn means, those in memory about the means of the rows."""
+    rows = np.r_[table(6_000), RANDOM.normal([50.0, 50.0], 1e-7, (500, D))]
+    one, other = both(tmp_path, rows)
+    assert is_tight(other.model.family, jax.tree.map(lambda leaf: leaf[:, 0], other.scaled))
+    np.testing.assert_array_equal(other.counts[:, 0], one.counts[:, 0])
+    assert_close(other.log_likelihood[:, 0], one.log_likelihood[:, 0], rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_fifty_sweeps_over_many_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(streamed, "BLOCK_BYTES", 8 * D * 17_321)
+    assert_same_draws(*both(tmp_path, table(100_000), n_warmup=0, n_draws=50))
+
+
+def test_moves_over_labels_are_refused(tmp_path):
+    np.save(tmp_path / "rows.npy", table(100))
+    with pytest.raises(ValueError, match=r"Pass engine=bg\.Gibbs\(moves=\(\)\)"):
+        bg.fit(tmp_path / "rows.npy")
+
+
+def test_an_interruption_keeps_the_draws(tmp_path, ragged, monkeypatch):
+    np.save(tmp_path / "rows.npy", table(5_000))
+    reduce, calls = Streamed.reduce, []
+
+    def interrupted(self, *given):
+        calls.append(given)
+        if len(calls) == 9:
+            raise KeyboardInterrupt
+        return reduce(self, *given)
+
+    monkeypatch.setattr(Streamed, "reduce", interrupted)
+    with quick_compilation():
+        fit = bg.fit(tmp_path / "rows.npy", AUTO, engine=bg.Gibbs(**SETTINGS))
+    assert fit.status.outcome is bg.Outcome.INTERRUPTED
+    assert fit.counts.shape[:2] == (2, 3)
+    assert (fit.counts.sum(-1) == 5_000).all()
+
+
+def test_labels_are_refused_with_the_reason(tmp_path):
+    _, fit = both(tmp_path, table(500), n_draws=2)
+    with pytest.raises(ValueError, match="streamed ones"):
+        fit.allocations()
