@@ -57,8 +57,9 @@ def fit(
     """Fit a Gaussian mixture.
 
     Args:
-        X: rows (N, D): array, nested lists, data frame, or a Dataset; for EM also rows that stay in their file,
-            as ``stream`` gives them: a memory map, or the path of a ``.npy`` file or of Parquet.
+        X: rows (N, D): array, nested lists, data frame, or a Dataset; for EM and Gibbs without moves also rows
+            that stay in their file, as ``stream`` gives them: a memory map, or the path of a ``.npy`` file or
+            of Parquet.
         spec: what to fit; by default the number of clusters is inferred.
         engine: how to fit; by default EM for a specification without priors, else Gibbs.
         seed: seed of all randomness.

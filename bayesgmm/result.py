@@ -128,7 +128,8 @@ class Fit:
     def sampled(self) -> "Fit":
         """The same fit beside the sample of its rows that is in memory, for pictures and reports.
 
-        Its ``log_likelihood`` is still that of all rows. Of rows that are in memory the fit itself.
+        Its ``log_likelihood`` and ``counts`` are still those of all rows, and its labels are those that the
+        rows of the sample had among all. Of rows that are in memory the fit itself.
         """
         return replace(self, data=self.data.sample)
 
@@ -172,7 +173,14 @@ class Fit:
         scaled = self.data.scaled()
         n_chains = 1 if self.is_point else len(self.log_likelihood)
         labels = redraw_labels(
-            self.label_key, self.model.family, flat, draws, n_chains, scaled, rows
+            self.label_key,
+            self.model.family,
+            flat,
+            draws,
+            n_chains,
+            scaled,
+            rows,
+            self.data.places,
         )
         known = self.data.labels
         if known is None:
@@ -212,8 +220,9 @@ class Fit:
                 f"{self.engine!r}, seed {self.provenance.seed}, {self.provenance.seconds:.3g} s, "
                 f"bayesgmm {version}"
             )
+        rows = "fit.sampled" if data.is_streamed else "fit"
         lines["next"] = (
-            "bg.diagnose(fit), bg.partition(fit).labels, bg.plots.clusters(fit), bg.report(fit)"
+            f"bg.diagnose(fit), bg.partition({rows}).labels, bg.plots.clusters({rows}), bg.report({rows})"
         )
         return lines
 

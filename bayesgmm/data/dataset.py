@@ -29,6 +29,7 @@ class Dataset:
         weights: how many rows each row counts as, (N,), float64; None for one each.
         labels: component that each row is known to belong to, -1 where it is not known, (N,);
             None where none is known.
+        places: which rows these are of a longer table that they are a sample of, (N,); None for all.
     """
 
     values: np.ndarray
@@ -36,6 +37,7 @@ class Dataset:
     named: bool = False
     weights: np.ndarray | None = None
     labels: np.ndarray | None = None
+    places: np.ndarray | None = None
 
     @classmethod
     def from_array(

@@ -51,9 +51,9 @@ def check_influence(fit: Fit) -> Iterator[Check]:
     is_weighted = fit.data.weights is not None and bool((fit.data.weights != 1).any())
     if fit.kind != "posterior" or fit.log_likelihood.size < LEAST_DRAWS or is_weighted:
         return
-    rows = evenly(fit.data.n_rows, MOST_ROWS)
+    rows = evenly(fit.data.sample.n_rows, MOST_ROWS)
     try:
-        share = share_of_doubtful_rows(fit, rows)
+        share = share_of_doubtful_rows(fit.sampled, rows)
     except ValueError:
         share = np.nan
     yield at_most(
@@ -86,7 +86,7 @@ def check_prior(fit: Fit) -> Iterator[Check]:
 
 def check_expectation(fit: Fit) -> Check:
     """Compare means and standard deviations of the columns with what the prior expects."""
-    table = prior_table(fit.model, fit.data, N_DRAWS, key_of(fit)[-1])
+    table = prior_table(fit.model, fit.data.sample, N_DRAWS, key_of(fit)[-1])
     worst = str(table["p_value"].idxmin())
     return at_least(
         "prior predictive p",

@@ -96,7 +96,7 @@ def invariants(fit: Fit) -> dict[str, np.ndarray]:
 
 def check_partitions(fit: Fit) -> Iterator[Check]:
     """Check that chains agree about which rows belong together."""
-    found = chain_partitions(fit)
+    found = chain_partitions(fit.sampled)
     yield from mixing_of("distance to the partition", found.distances())
     if len(fit.log_likelihood) == 1:
         return

@@ -88,7 +88,7 @@ def check_moves(fit: Fit) -> Iterator[Check]:
 
 def check_names(fit: Fit) -> Iterator[Check]:
     """Check that clusters can be named, and note how often components change their names."""
-    found = relabel(fit)
+    found = relabel(fit.sampled)
     yield at_most(
         "share of draws without a permutation",
         found.non_permutation_rate,

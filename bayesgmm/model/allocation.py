@@ -15,7 +15,7 @@ from jax import Array
 
 from ..numerics.moments import weighted_sums
 from ..numerics.precision import in_float64
-from ..numerics.rows import Rows, chunk_length, chunk_patterns, chunk_rows
+from ..numerics.rows import Rows, chunk_length, chunk_patterns, chunk_rows, chunk_vector
 from ..numerics.uniforms import uniforms_at
 from .families.base import Family
 from .kernel import Assignment, assigned_statistics, is_tight, log_joint, sum_chunks
@@ -318,6 +318,7 @@ def redraw_labels(
     n_chains: int,
     scaled: np.ndarray,
     rows: Any,
+    places: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return labels under some of S mixtures, (len(draws), len(rows)), a block of draws at a time.
 
@@ -329,6 +330,7 @@ def redraw_labels(
         n_chains: chains the S mixtures are made of, one after the other.
         scaled: all rows in engine units, (N, D).
         rows: indices to keep, or None for all.
+        places: which rows of a longer table they are, (N,); the first N by default.
     """
     has_missing = bool(np.isnan(scaled).any())
     if label_key is None and has_missing:
@@ -337,6 +339,8 @@ def redraw_labels(
     length = chunk_length(len(scaled), width)
     chunked = chunk_patterns(scaled, length) if has_missing else chunk_rows(scaled, length)
     kept = slice(0, len(scaled)) if rows is None else np.arange(len(scaled))[rows]
+    if places is not None:
+        chunked = chunked._replace(position=cast(Array, chunk_vector(places, length)))
     if has_missing:
         kept = places_of(chunked)[kept]
     chunked = jax.device_put(chunked)

@@ -31,7 +31,7 @@ FORMAT = 1
 GROUP = "bayesgmm"
 HEADER = "bayesgmm_header"
 VERSION = "bayesgmm_format"
-MARKS = ("weights", "labels")
+MARKS = ("weights", "labels", "places")
 OPTIONAL = ("log_prior", "counts", "concentration", "scale", "n_components", "label_key")
 
 
@@ -143,16 +143,10 @@ def exact_arrays(fit: Fit) -> dict[str, Any]:
     arrays |= prefixed("prior", prior_arrays(fit.model.prior))
     if fit.model.scale_prior is not None:
         arrays |= prefixed("scale_prior", fit.model.scale_prior._asdict())
-    arrays |= prefixed(
-        "rows", {name: getattr(fit.data, name) for name in MARKS if marked(fit, name)}
-    )
+    marks = {name: getattr(fit.data.sample, name) for name in MARKS}
+    arrays |= prefixed("rows", {name: mark for name, mark in marks.items() if mark is not None})
     present = {name: getattr(fit, name) for name in OPTIONAL}
     return arrays | {name: value for name, value in present.items() if value is not None}
-
-
-def marked(fit: Fit, name: str) -> bool:
-    """Say whether the rows carry weights or labels."""
-    return getattr(fit.data, name) is not None
 
 
 def prior_arrays(prior: Any) -> dict[str, Any]:

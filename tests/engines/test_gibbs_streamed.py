@@ -1,5 +1,7 @@
 """Gibbs over rows that stay in a file beside Gibbs over the same rows in memory: the same draws."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -95,7 +97,31 @@ def test_an_interruption_keeps_the_draws(tmp_path, ragged, monkeypatch):
     assert (fit.counts.sum(-1) == 5_000).all()
 
 
-def test_labels_are_refused_with_the_reason(tmp_path):
-    _, fit = both(tmp_path, table(500), n_draws=2)
+def test_the_sample_has_the_labels_it_had_among_all(tmp_path, ragged, monkeypatch):
+    monkeypatch.setattr(streamed, "SAMPLE_ROWS", 300)
+    np.save(tmp_path / "rows.npy", rows := table(5_000))
+    with quick_compilation():
+        fit = bg.fit(tmp_path / "rows.npy", AUTO, engine=bg.Gibbs(**SETTINGS))
+    places = fit.sampled.data.places
+    np.testing.assert_array_equal(fit.sampled.data.values, rows[places])
+    all_labels = replace(fit, data=bg.Dataset.from_array(rows)).allocations()
+    counted = (all_labels[..., None] == np.arange(8)).sum(2)
+    np.testing.assert_array_equal(counted, fit.counts)
+    np.testing.assert_array_equal(fit.sampled.allocations(), all_labels[..., places])
+    bg.save(fit, tmp_path / "fit.nc")
+    loaded = bg.load(tmp_path / "fit.nc").sampled
+    np.testing.assert_array_equal(loaded.allocations(), all_labels[..., places])
     with pytest.raises(ValueError, match="streamed ones"):
         fit.allocations()
+
+
+@pytest.mark.slow
+def test_checks_partition_and_pictures_take_the_sample(tmp_path, ragged, monkeypatch):
+    monkeypatch.setattr(streamed, "SAMPLE_ROWS", 500)
+    np.save(tmp_path / "rows.npy", table(5_000))
+    engine = bg.Gibbs(**SETTINGS | {"n_warmup": 200, "n_draws": 200})
+    fit = bg.fit(tmp_path / "rows.npy", AUTO, engine=engine)
+    assert set(bg.diagnose(fit)["about"]) >= {"run", "model"}
+    assert bg.partition(fit.sampled).n_clusters == 3
+    assert bg.plots.clusters(fit.sampled) is not None
+    assert "5,000 x 2" in str(fit)

@@ -67,7 +67,8 @@ class Streamed:
     @cached_property
     def sample(self) -> Dataset:
         """Some of the rows, drawn without replacement, in memory; in the engine units of all."""
-        found = Dataset(self.summary.sample.astype(self.dtype), self.names, self.named)
+        values = self.summary.sample.astype(self.dtype)
+        found = Dataset(values, self.names, self.named, places=self.summary.chosen)
         vars(found)["affine"] = self.affine
         return found
 
@@ -210,5 +211,6 @@ def stream(source: Any, columns: list[str] | None = None, seed: int = 0) -> Stre
 def left_behind(sample: Dataset, n_rows: int) -> Streamed:
     """Return streamed rows of which a saved fit has kept the sample only."""
     reader = LeftBehind(n_rows, sample.n_columns, sample.names, sample.dtype)
-    summary = Summary(*sample.ends(), sample.affine, sample.values)
+    chosen = np.arange(sample.n_rows) if sample.places is None else sample.places
+    summary = Summary(*sample.ends(), sample.affine, sample.values, chosen)
     return Streamed(reader, sample.names, sample.named, summary)

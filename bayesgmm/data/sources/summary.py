@@ -37,12 +37,14 @@ class Summary(NamedTuple):
         highest: greatest value of each column, (D,).
         affine: centre and common scale of the columns.
         sample: some rows, chosen before they were seen, in their order, (n, D).
+        chosen: their numbers, (n,).
     """
 
     lowest: np.ndarray
     highest: np.ndarray
     affine: Affine
     sample: np.ndarray
+    chosen: np.ndarray
 
 
 def summarise(blocks: Iterable[np.ndarray], names: tuple[str, ...], chosen: np.ndarray) -> Summary:
@@ -67,7 +69,7 @@ def summarise(blocks: Iterable[np.ndarray], names: tuple[str, ...], chosen: np.n
         lowest, highest = np.minimum(lowest, rows.min(0)), np.maximum(highest, rows.max(0))
         moments = moments.joined(rows)
     scale = np.sqrt((moments.squares / moments.n_rows).mean())
-    return Summary(lowest, highest, Affine(moments.means, scale), np.concatenate(sample))
+    return Summary(lowest, highest, Affine(moments.means, scale), np.concatenate(sample), chosen)
 
 
 def require_finite(rows: np.ndarray, names: tuple[str, ...], block: int, first: int) -> None:
