@@ -120,7 +120,7 @@ def test_checks_partition_and_pictures_take_the_sample(tmp_path, ragged, monkeyp
     monkeypatch.setattr(streamed, "SAMPLE_ROWS", 500)
     np.save(tmp_path / "rows.npy", table(5_000))
     engine = bg.Gibbs(**SETTINGS | {"n_warmup": 200, "n_draws": 200})
-    fit = bg.fit(tmp_path / "rows.npy", AUTO, engine=engine)
+    fit = bg.fit(tmp_path / "rows.npy", bg.MixtureSpec(3), engine=engine)
     assert set(bg.diagnose(fit)["about"]) >= {"run", "model"}
     assert bg.partition(fit.sampled).n_clusters == 3
     assert bg.plots.clusters(fit.sampled) is not None
