@@ -11,11 +11,10 @@ from jax import Array
 
 from ..data.dataset import Dataset
 from ..model.families.base import Family
-from ..model.kernel import sum_chunks
 from ..model.lanes import Lanes, side_by_side
 from ..model.missing import log_joint_of_chunk
 from ..model.mixture import Mixture, Tied
-from ..numerics.rows import Rows, chunk_length
+from ..numerics.rows import Rows, chunk_length, sum_chunks
 from .climb import Climb
 from .packs import Shape, load_shape
 

@@ -13,10 +13,9 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ..model.families.base import Family
-from ..model.kernel import sum_chunks
 from ..model.lanes import Lanes, apart, side_by_side
 from ..model.mixture import Mixture, Statistics, Tied
-from ..numerics.rows import Rows
+from ..numerics.rows import Rows, sum_chunks
 
 MOST_UPDATES = 300
 # scikit-learn's: centres that move by less than this share of the variance are at rest.

@@ -21,9 +21,8 @@ from jax import Array
 
 from ..model.allocation import label_sums
 from ..model.families.base import Family
-from ..model.kernel import sum_chunks
 from ..model.mixture import Mixture
-from ..numerics.rows import Rows
+from ..numerics.rows import Rows, sum_chunks
 from .anchors import Choice
 from .division import Division
 

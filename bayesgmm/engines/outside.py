@@ -10,7 +10,7 @@ import jax
 from jax import Array
 from jax.typing import ArrayLike
 
-from ..data.sources import Streamed
+from ..data.sources import Kernel, Streamed
 from ..model.families.base import Family
 from ..model.kernel import PRODUCT, RESIDUAL, Form, is_tight, responsible
 from ..model.mixture import Mixture
@@ -33,7 +33,7 @@ def climb_over(
         if not bool((state.phase < FINISHED).any()):
             break
         form = RESIDUAL if bool(tightness_matters(family, state.mixture)) else PRODUCT
-        sums = source.reduce(partial(summed, family, form), state.mixture, width)
+        sums = source.reduce(Kernel(summed, (family, form)), state.mixture, width)
         state = turn_after(family, form, objective, state, sums, float(source.n_rows), tol)
     return state
 
@@ -43,7 +43,12 @@ def agreement_over(family: Family, mixtures: Mixture, best: int, source: Streame
     if mixtures.log_weights.shape[0] == 1:
         return jax.numpy.ones(1)
     width = family.n_features(source.n_columns) + mixtures.log_weights.size
-    return adjusted_rand(source.reduce(partial(shared_rows, family, best), mixtures, width))
+    return adjusted_rand(source.reduce(Kernel(shared_with, (family,)), (best, mixtures), width))
+
+
+def shared_with(family: Family, given: tuple[Array, Mixture], rows: Rows) -> Array:
+    """Count the rows of a block that restarts share with the best of them, (B, K, K)."""
+    return shared_rows(family, *given, rows)
 
 
 tightness_matters = jax.jit(is_tight, static_argnums=0)

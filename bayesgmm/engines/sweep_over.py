@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jax import Array
 
-from ..data.sources import Streamed
+from ..data.sources import Kernel, Streamed
 from ..model.allocation import Allocation, drawn, row_uniforms
 from ..model.families.base import Family
 from ..model.kernel import PRODUCT, RESIDUAL, Form
@@ -58,7 +58,7 @@ def label_rows(family: Family, source: Streamed, keys: Array, mixture: Mixture) 
     """Draw a label per row for each of B mixtures, and add up."""
     form = RESIDUAL if bool(tightness_matters(family, mixture)) else PRODUCT
     width = family.n_features(source.n_columns) + mixture.log_weights.size
-    kernel = partial(labelled_sums, family, form)
+    kernel = Kernel(labelled_sums, (family, form))
     return Labelled(form, source.reduce(kernel, (keys, mixture), width))
 
 

@@ -15,10 +15,10 @@ from jax import Array
 
 from ..numerics.moments import weighted_sums
 from ..numerics.precision import in_float64
-from ..numerics.rows import Rows, chunk_length, chunk_patterns, chunk_rows, chunk_vector
+from ..numerics.rows import Rows, chunk_length, chunk_patterns, chunk_rows, chunk_vector, sum_chunks
 from ..numerics.uniforms import uniforms_at
 from .families.base import Family
-from .kernel import Assignment, assigned_statistics, is_tight, log_joint, sum_chunks
+from .kernel import Assignment, assigned_statistics, is_tight, log_joint
 from .missing import log_joint_of_chunk
 from .mixture import Mixture, Statistics
 from .responsibilities import clamped

@@ -24,7 +24,7 @@ from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
 from ..numerics.moments import weighted_sums
-from ..numerics.rows import Rows
+from ..numerics.rows import Rows, sum_chunks
 from .families.base import Family, log_constant
 from .lanes import Lanes, apart, side_by_side
 from .missing import FULL, observed_pass, visible
@@ -205,15 +205,6 @@ def assigned_statistics(
         return family.second_moment(weights, part[1].values - means[..., None])
 
     return Statistics(counts, means, sum_chunks(spread, (assigned, rows)))
-
-
-def sum_chunks(function: Callable[[Any], Any], chunks: Any) -> Any:
-    """Add up a function of each chunk."""
-    one = jax.eval_shape(function, jax.tree.map(lambda leaf: leaf[0], chunks))
-    start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), one)
-    return jax.lax.scan(
-        lambda total, chunk: (jax.tree.map(jnp.add, total, function(chunk)), None), start, chunks
-    )[0]
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))

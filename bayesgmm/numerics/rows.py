@@ -4,8 +4,10 @@ A chunk is laid out (D, chunk): the long axis last. Padding rows are zero and ca
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -39,6 +41,15 @@ class Rows(NamedTuple):
     labels: Array | None = None
     observed: Array | None = None
     position: Array | None = None
+
+
+def sum_chunks(function: Callable[[Any], Any], chunks: Any) -> Any:
+    """Add up a function of each chunk."""
+    one = jax.eval_shape(function, jax.tree.map(lambda leaf: leaf[0], chunks))
+    start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), one)
+    return jax.lax.scan(
+        lambda total, chunk: (jax.tree.map(jnp.add, total, function(chunk)), None), start, chunks
+    )[0]
 
 
 def chunk_length(n_rows: int, n_features: int, itemsize: int = 8) -> int:

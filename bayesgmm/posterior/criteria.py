@@ -22,12 +22,12 @@ from jax import Array
 from jax.scipy.special import logsumexp
 
 from ..data.marks import check_weights
-from ..data.sources import Streamed
+from ..data.sources import Kernel, Streamed
 from ..model.families.base import Family
-from ..model.kernel import log_joint, sum_chunks
+from ..model.kernel import log_joint
 from ..model.mixture import Mixture
 from ..numerics.precision import in_float64
-from ..numerics.rows import Rows
+from ..numerics.rows import Rows, sum_chunks
 from ..result import Fit
 from .density import log_unit, over_rows, scaled_rows
 
@@ -107,7 +107,7 @@ def streamed_sums(fit: Fit) -> np.ndarray:
     """Return the sums over rows that stay in their file, (2,)."""
     source = cast(Streamed, fit.data)
     width = fit.model.n_components * (source.n_columns + 2)
-    sums = source.reduce(partial(sums_of_rows, fit.model.family), fit.scaled, width)
+    sums = source.reduce(Kernel(sums_of_rows, (fit.model.family,)), fit.scaled, width)
     return np.asarray(sums) - source.total_cells * np.log(fit.model.affine.scale)
 
 

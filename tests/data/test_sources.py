@@ -7,7 +7,7 @@ import zarr
 from textbook import assert_close
 
 import bayesgmm as bg
-from bayesgmm.data.sources import streamed
+from bayesgmm.data.sources import Kernel, streamed
 from bayesgmm.data.sources.readers import NpyReader, SliceReader, reader_of
 from bayesgmm.data.sources.summary import Moments, summarise
 from bayesgmm.numerics.precision import in_float64
@@ -172,7 +172,7 @@ def test_sums_do_not_depend_on_blocks(path, monkeypatch, block_bytes):
     def kernel(power, rows):
         return (rows.values**power * rows.weights[:, None]).sum((0, 2)), rows.weights.sum()
 
-    sums, number = opened.reduce(kernel, 2, 10)
+    sums, number = opened.reduce(Kernel(kernel, ()), 2, 10)
     assert number == N
     assert_close(sums, (opened.affine.forward(ROWS) ** 2).sum(0), rtol=1e-12)
 

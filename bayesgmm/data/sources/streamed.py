@@ -1,16 +1,16 @@
 """Rows that stay in their file: read block by block in every pass, never all in memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from ...numerics.rows import Rows, chunk_length
+from ...numerics.rows import Rows, chunk_length, sum_chunks
 from ..affine import Affine
 from ..dataset import Dataset, check_spread
 from .readers import LeftBehind, Reader, reader_of
@@ -24,6 +24,27 @@ REFUSAL = (
     "Expected rows in memory, got streamed ones, which bg.EM, bg.Gibbs and bg.information_criteria serve. Use "
     "fit.sampled, the fit beside a sample of its rows, for pictures and reports, or fit stream.sample."
 )
+
+
+class Kernel(NamedTuple):
+    """A function (*settings, parameters, rows) -> arrays that add up, its settings hashable."""
+
+    function: Callable[..., Any]
+    settings: tuple[Any, ...]
+
+
+class Block(NamedTuple):
+    """Rows as they are in the file.
+
+    Attributes:
+        cells: (n_chunks, chunk, D).
+        n_rows: how many of them count, from the first on.
+        first: number of the first row.
+    """
+
+    cells: Any
+    n_rows: Any
+    first: Any
 
 
 @dataclass(frozen=True)
@@ -120,39 +141,28 @@ class Streamed:
         """Raise unless the sample has at least ``n_distinct`` different rows."""
         self.sample.require_distinct_rows(n_distinct)
 
-    def reduce(self, kernel: Callable[[Any, Rows], Any], parameters: Any, n_features: int) -> Any:
+    def reduce(self, kernel: Kernel, parameters: Any, n_features: int) -> Any:
         """Add up a kernel of blocks of rows.
 
         Args:
-            kernel: (parameters, rows) -> arrays that add up; compiled once, and for the last block again.
+            kernel: gives arrays that add up; compiled once.
             parameters: arrays.
             n_features: numbers per row that the kernel works on, which bound the length of a chunk.
 
         Returns:
             The sums.
         """
-        total = None
-        for rows in self.blocks(n_features):
-            part = kernel(parameters, rows)
+        wanted = max(1024, min(self.n_rows, BLOCK_BYTES // (8 * self.n_columns)))
+        length = chunk_length(wanted, n_features)
+        n_chunks = -(-wanted // length)
+        total, size = None, n_chunks * length
+        for number, raw in enumerate(self.reader.blocks(size)):
+            whole = raw if len(raw) == size else np.resize(raw, (size, self.n_columns))
+            block = Block(whole.reshape(n_chunks, length, -1), len(raw), number * size)
+            part = summed_block(kernel, parameters, block, *self.affine)
             # While this block is worked on the next is read; no third is begun.
             total = part if total is None else added(jax.block_until_ready(total), part)
         return jax.block_until_ready(total)
-
-    def blocks(self, n_features: int) -> Iterator[Rows]:
-        """Yield the rows in engine units, blocks of equal shape."""
-        length = chunk_length(self.block_length, n_features)
-        for number, raw in enumerate(self.reader.blocks(self.block_length)):
-            n_rows, first = len(raw), number * self.block_length
-            if n_rows < self.block_length:
-                raw = np.concatenate(
-                    [raw, np.zeros((self.block_length - n_rows, self.n_columns), raw.dtype)]
-                )
-            yield chunked(length, raw, n_rows, first, *self.affine)
-
-    @property
-    def block_length(self) -> int:
-        """Rows of a block."""
-        return max(1024, min(self.n_rows, BLOCK_BYTES // (8 * self.n_columns)))
 
 
 @jax.jit
@@ -162,20 +172,21 @@ def added(total: Any, part: Any) -> Any:
 
 
 @partial(jax.jit, static_argnums=0)
-def chunked(
-    length: int, raw: Array, n_rows: Array, first: Array, centre: Array, scale: Array
-) -> Rows:
-    """Return a block of rows (n, D) in engine units, ``n_rows`` of which count, from row ``first`` on."""
-    n_chunks = -(-len(raw) // length)
-    counts = jnp.arange(n_chunks * length) < n_rows
-    scaled = (raw - centre) / scale
-    padded = jnp.pad(scaled, ((0, n_chunks * length - len(raw)), (0, 0)))
-    values = jnp.where(counts[:, None], padded, 0.0)
-    return Rows(
-        values.reshape(n_chunks, length, -1).swapaxes(1, 2),
-        counts.astype(scaled.dtype).reshape(n_chunks, length),
-        position=(first + jnp.arange(len(counts))).reshape(n_chunks, length),
-    )
+def summed_block(kernel: Kernel, parameters: Any, block: Block, centre: Array, scale: Array) -> Any:
+    """Add up a kernel over a block, its rows put into engine units chunk by chunk, in the cache."""
+    n_chunks, length, _ = block.cells.shape
+    within = jnp.arange(n_chunks * length).reshape(n_chunks, length)
+
+    def of_chunk(part: tuple[Array, Array]) -> Any:
+        cells, within = part
+        counts = within < block.n_rows
+        values = jnp.where(counts, ((cells - centre) / scale).T, 0.0)
+        rows = Rows(
+            values[None], counts.astype(values.dtype)[None], position=(block.first + within)[None]
+        )
+        return kernel.function(*kernel.settings, parameters, rows)
+
+    return sum_chunks(of_chunk, (block.cells, within))
 
 
 def stream(source: Any, columns: list[str] | None = None, seed: int = 0) -> Streamed:
