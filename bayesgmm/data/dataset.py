@@ -100,7 +100,7 @@ class Dataset:
 
     @property
     def sample(self) -> "Dataset":
-        """Rows in memory to make starts of: all of them."""
+        """Rows in memory to make starts of, here all of them."""
         return self
 
     @cached_property

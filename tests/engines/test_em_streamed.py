@@ -35,7 +35,9 @@ def both(path, spec, **settings):
 def assert_same_fit(one, other, rtol=1e-10):
     assert_close(other.log_likelihood, one.log_likelihood, rtol=rtol)
     assert_close(other.history["log_likelihood"], one.history["log_likelihood"], rtol=rtol)
-    assert_close(other.mixture.means, one.mixture.means, rtol=1e-7)
+    # Restarts that end alike but for the order of components tie, and rounding decides.
+    means = (fit.mixture.means[fit.mixture.means[:, 0].argsort()] for fit in (other, one))
+    assert_close(*means, rtol=1e-7)
     assert other.status == one.status
 
 
