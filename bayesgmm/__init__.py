@@ -36,6 +36,7 @@ _HOME = {
     "Predictive": "posterior.predictive",
     "Selection": "selection.selection",
     "SelectionWarning": "selection.select",
+    "Source": "data.sources",
     "Status": "result",
     "Streamed": "data.sources",
     "Relabelled": "posterior.relabel",
@@ -77,6 +78,7 @@ _HOME = {
     "sample_prior": "diagnostics.prior",
     "save": "store",
     "select": "selection.select",
+    "shard": "data.sources",
     "stream": "data.sources",
     "summary": "diagnostics.summary",
     "to_datatree": "diagnostics.datatree",
@@ -107,7 +109,7 @@ if TYPE_CHECKING:
     from . import datasets, plots
     from .api import em_path, fit
     from .data.dataset import Dataset, DataWarning
-    from .data.sources import Streamed, stream
+    from .data.sources import Source, Streamed, shard, stream
     from .diagnostics.checks import diagnose
     from .diagnostics.datatree import to_datatree
     from .diagnostics.diagnosis import Diagnosis

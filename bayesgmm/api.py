@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import jax
 import numpy as np
 from jax import Array
 
 from .data.dataset import Dataset
-from .data.sources import Streamed, stream
+from .data.sources import Source, is_collection, shard, stream
+from .data.tabular import Table
 from .engines.em import EM
 from .engines.gibbs import Gibbs
 from .model.resolved import Model, resolve
@@ -28,7 +29,7 @@ VERSIONED = ("bayesgmm", "jax", "numpyro", "numpy")
 class Engine(Protocol):
     """Frozen settings with one method."""
 
-    def run(self, key: Array, model: Model, data: Dataset) -> Fit:
+    def run(self, key: Array, model: Model, data: Table) -> Fit:
         """Fit the model to the data.
 
         Args:
@@ -57,9 +58,9 @@ def fit(
     """Fit a Gaussian mixture.
 
     Args:
-        X: rows (N, D): array, nested lists, data frame, or a Dataset; for EM and Gibbs without moves also rows
-            that stay in their file, as ``stream`` gives them: a memory map, or the path of a ``.npy`` file or
-            of Parquet.
+        X: rows (N, D): array, nested lists, data frame, or a Dataset. For EM and Gibbs without moves also rows
+            that stay where they are, as ``stream`` gives them: a memory map, the path of a ``.npy`` file or of
+            Parquet, a Dask array or data frame; or a JAX array over several devices, as ``shard`` gives it.
         spec: what to fit; by default the number of clusters is inferred.
         engine: how to fit; by default EM for a specification without priors, else Gibbs.
         seed: seed of all randomness.
@@ -132,17 +133,19 @@ def on_the_way(step: Fit, engine: EM, n_updates: int) -> Fit:
     return replace(step, engine=engine, status=Status(Outcome.MAX_ITER, text))
 
 
-def dataset_of(X: Any, weights: Any, labels: Any) -> Dataset:
+def dataset_of(X: Any, weights: Any, labels: Any) -> Dataset | Source:
     """Return the rows with what they carry."""
-    if isinstance(X, (str, Path, np.memmap)):
+    if isinstance(X, (str, Path, np.memmap)) or is_collection(X):
         X = stream(X)
-    if isinstance(X, Streamed):
+    elif isinstance(X, jax.Array) and len(X.sharding.device_set) > 1:
+        X = shard(X, sorted(X.sharding.device_set, key=lambda device: device.id))
+    if isinstance(X, Source):
         if weights is not None or labels is not None:
             raise ValueError(
-                "Expected streamed rows once each, their components unknown, got sample_weight or labels. Take "
+                f"Expected {X.kind} rows once each, their components unknown, got sample_weight or labels. Take "
                 "the rows into memory (np.load, pandas.read_parquet)."
             )
-        return cast(Dataset, X)
+        return X
     if not isinstance(X, Dataset):
         return Dataset.from_array(X, weights=weights, labels=labels)
     if weights is not None or labels is not None:
@@ -151,6 +154,18 @@ def dataset_of(X: Any, weights: Any, labels: Any) -> Dataset:
             "bg.Dataset.from_array(rows, weights=..., labels=...)."
         )
     return X
+
+
+def rows_in_memory(X: Any, weights: Any, labels: Any) -> Dataset:
+    """Return the rows with what they carry, for uses that look at all of them more than once.
+
+    Raises:
+        ValueError: rows that are elsewhere.
+    """
+    data = dataset_of(X, weights, labels)
+    if isinstance(data, Source):
+        raise ValueError(data.refusal)
+    return data
 
 
 def default_engine(spec: MixtureSpec) -> Engine:

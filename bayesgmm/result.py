@@ -10,7 +10,8 @@ from typing import Any, Literal, cast
 import jax
 import numpy as np
 
-from .data.dataset import Dataset
+from .data.sources import Source
+from .data.tabular import Table
 from .model.allocation import redraw_labels
 from .model.mixture import Mixture
 from .model.resolved import Model
@@ -97,7 +98,7 @@ class Fit:
     """
 
     model: Model
-    data: Dataset
+    data: Table
     engine: Any
     kind: Literal["point", "posterior", "approximation"]
     scaled: Mixture
@@ -131,7 +132,7 @@ class Fit:
         Its ``log_likelihood`` and ``counts`` are still those of all rows, and its labels are those that the
         rows of the sample had among all. Of rows that are in memory the fit itself.
         """
-        return replace(self, data=self.data.sample)
+        return replace(self, data=self.data.sample) if isinstance(self.data, Source) else self
 
     @property
     def is_point(self) -> bool:
@@ -220,7 +221,7 @@ class Fit:
                 f"{self.engine!r}, seed {self.provenance.seed}, {self.provenance.seconds:.3g} s, "
                 f"bayesgmm {version}"
             )
-        rows = "fit.sampled" if data.is_streamed else "fit"
+        rows = "fit.sampled" if isinstance(data, Source) else "fit"
         lines["next"] = (
             f"bg.diagnose(fit), bg.partition({rows}).labels, bg.plots.clusters({rows}), bg.report({rows})"
         )

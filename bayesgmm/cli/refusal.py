@@ -30,8 +30,9 @@ def errors_in_a_sentence(debug: bool) -> Iterator[None]:
         end(error, one_line(error), BAD_INPUT, debug)
     except KeyboardInterrupt as error:
         end(error, f"{one_line(error) or 'Interrupted.'} Nothing was written.", INTERRUPTED, debug)
-    except Exception as error:  # the outermost frame: a bug too ends in a sentence and exit code 1
-        # Nothing is kept back: the command ends here, and --debug shows the traceback.
+    except Exception as error:
+        # The outermost frame of every command, where a bug may raise anything: no narrower kind will do. The
+        # command ends here with exit code 1, nothing goes on, and --debug shows the traceback.
         said = (
             f"Expected to succeed, got an error that nobody foresaw, {type(error).__name__}: "
             f"{one_line(error)}; run the command again with --debug and report what it shows."

@@ -94,11 +94,6 @@ class Dataset:
         return self.values.shape[1]
 
     @property
-    def is_streamed(self) -> bool:
-        """Whether the rows stay in their file."""
-        return False
-
-    @property
     def sample(self) -> "Dataset":
         """Rows in memory to make starts of, here all of them."""
         return self

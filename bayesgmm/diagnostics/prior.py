@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from ..data.dataset import Dataset
+from ..data.tabular import Table
 from ..model.prior_draws import PriorDraws, draw_prior
 from ..model.resolved import Model, resolve
 from ..model.spec import MixtureSpec
@@ -65,7 +66,7 @@ def sample_prior(
 
 
 def prior_groups(
-    model: Model, data: Dataset, n_ranks: int, n_draws: int, n_data_sets: int, seed: int
+    model: Model, data: Table, n_ranks: int, n_draws: int, n_data_sets: int, seed: int
 ) -> dict[str, xr.Dataset]:
     """Return the groups prior and, unless no data sets are wanted, prior_predictive."""
     drawn = draw_prior(jax.random.key(seed), model, n_draws)

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from ..data.dataset import Dataset
-from ..data.sources import Streamed
+from ..data.sources import Source
+from ..data.tabular import Table
 from ..model.families.least_rows import least_rows
 from ..model.mixture import Mixture, Tied
 from ..model.resolved import Model
@@ -87,7 +87,7 @@ class EM:
         _require(self.reg_covar >= 0, "reg_covar", ">= 0", self.reg_covar)
 
     @in_float64
-    def run(self, key: Array, model: Model, data: Dataset) -> Fit:
+    def run(self, key: Array, model: Model, data: Table) -> Fit:
         """Fit the model.
 
         Args:
@@ -116,12 +116,12 @@ class EM:
         begun = time.perf_counter()
         width = model.family.n_features(data.n_columns) + self.n_init * model.n_components
         length = chunk_length(data.sample.n_rows, width)
-        rows: Any = data if data.is_streamed else jax.device_put(data.rows(length))
+        rows: Any = data if isinstance(data, Source) else jax.device_put(data.rows(length))
         starts = self.starts(key, model, objective, data, rows, length)
         state = begin(model.family, starts, self.max_iter)
         end, interrupted = self.climb(model, objective, state, rows)
         best = best_restart(end)
-        compared = agreement_over if data.is_streamed else agreement
+        compared = agreement_over if isinstance(data, Source) else agreement
         alike = np.asarray(compared(model.family, end.mixture, best, rows))
         seconds = time.perf_counter() - begun
         fit = build_fit(self, model, data, end, best, interrupted)
@@ -129,7 +129,7 @@ class EM:
         warn_of_early_stop(fit)
         return replace(fit, history={**fit.history, **more})
 
-    def require_rows(self, model: Model, data: Dataset) -> None:
+    def require_rows(self, model: Model, data: Table) -> None:
         """Raise if every division of the rows leaves a covariance singular.
 
         Raises:
@@ -150,14 +150,14 @@ class EM:
         key: Array,
         model: Model,
         objective: Objective,
-        data: Dataset,
+        data: Table,
         rows: Any,
         length: int,
     ) -> Mixture:
-        """Return the starting mixtures, (n_init, ...); of streamed rows those of their sample."""
+        """Return the starting mixtures, (n_init, ...); of rows elsewhere those of their sample."""
         random = np.random.RandomState(seed_of(key))
         points = points_of(data)
-        if data.has_missing or data.is_streamed:
+        if data.has_missing or isinstance(data, Source):
             rows = chunk_rows(points.scaled, length, points.weights)
         n_made = 1 if is_settled(self.start, points) else self.n_init
         made = [
@@ -172,7 +172,7 @@ class EM:
     ) -> tuple[Climb, bool]:
         """Run the compiled loop in slices; return the last state and whether it was interrupted."""
         # A turn over a file takes long: an interruption loses this one only.
-        data_stays = isinstance(rows, Streamed)
+        data_stays = isinstance(rows, Source)
         climb_rows = climb_over if data_stays else climb
 
         def advance(state: Climb, n_turns: int) -> tuple[Climb, None, int]:
@@ -292,7 +292,7 @@ def warn_of_early_stop(fit: Fit) -> None:
 
 
 def build_fit(
-    engine: EM, model: Model, data: Dataset, end: Climb, best: int, interrupted: bool
+    engine: EM, model: Model, data: Table, end: Climb, best: int, interrupted: bool
 ) -> Fit:
     """Describe the run and its best restart."""
     to_data_units = data.total_cells * np.log(model.affine.scale)

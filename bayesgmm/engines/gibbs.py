@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from ..data.dataset import Dataset
-from ..data.sources import Streamed
+from ..data.sources import Source
+from ..data.tabular import Table
 from ..model.families.base import Family
 from ..model.resolved import Model
 from ..model.weights import WeightPrior, is_random
@@ -97,7 +97,7 @@ class Gibbs:
         object.__setattr__(self, "moves", tuple(self.moves))
 
     @in_float64
-    def run(self, key: Array, model: Model, data: Dataset) -> Fit:
+    def run(self, key: Array, model: Model, data: Table) -> Fit:
         """Sample the posterior.
 
         Args:
@@ -129,27 +129,29 @@ class Gibbs:
         fixed = (
             model.components,
             partition,
-            None if data.is_streamed else rows,
+            None if isinstance(data, Source) else rows,
             key_run,
             key_labels,
         )
         teams = []
-        for chains in divided(self.n_chains, alone=data.has_missing, together=data.is_streamed):
+        for chains in divided(
+            self.n_chains, alone=data.has_missing, together=isinstance(data, Source)
+        ):
             part = Problem(*fixed, Schedule(*schedule), jnp.asarray(chains))
             begun = beginning(part, mixtures, key_start, data.total_weight)
             state = (
-                first_state_over(model.family, cast(Streamed, data), part, begun)
-                if data.is_streamed
+                first_state_over(model.family, data, part, begun)
+                if isinstance(data, Source)
                 else first_state(model.family, part, begun)
             )
             teams.append(Team(part, state))
         draws, interrupted = self.sample(self.runner(model.family, data), teams)
         return build_fit(self, model, data, draws, key_labels, interrupted)
 
-    def runner(self, family: Family, data: Dataset) -> Runner:
+    def runner(self, family: Family, data: Table) -> Runner:
         """Return what runs a slice of sweeps, and the longest slice."""
-        if data.is_streamed:
-            return Runner(partial(run_slice_over, family, cast(Streamed, data)), 1)
+        if isinstance(data, Source):
+            return Runner(partial(run_slice_over, family, data), 1)
         static = Static(family, *(move in self.moves for move in MOVES))
         return Runner(partial(run_slice, static), SLICE)
 
@@ -200,7 +202,7 @@ def require_prior(model: Model) -> WeightPrior:
     return model.weights
 
 
-def require_rows(model: Model, data: Dataset) -> None:
+def require_rows(model: Model, data: Table) -> None:
     """Raise unless every row counts once and known labels name components."""
     data.require_labels_below(
         model.n_components, "max_components" if model.spec.is_auto else "n_components"
@@ -215,12 +217,12 @@ def require_rows(model: Model, data: Dataset) -> None:
     )
 
 
-def require_no_moves(moves: Sequence[str], data: Dataset) -> None:
-    """Raise if moves are asked for that look at the labels of rows that stay in their file."""
-    if data.is_streamed and moves:
+def require_no_moves(moves: Sequence[str], data: Table) -> None:
+    """Raise if moves are asked for that look at the labels of rows that are elsewhere."""
+    if isinstance(data, Source) and moves:
         raise ValueError(
-            f"Expected no further moves over streamed rows, got moves={tuple(moves)}, which look at the label of every "
-            "row. Pass engine=bg.Gibbs(moves=()), or take the rows into memory."
+            f"Expected no further moves over {data.kind} rows, got moves={tuple(moves)}, which look at the label of "
+            "every row. Pass engine=bg.Gibbs(moves=()), or take the rows into memory."
         )
 
 
@@ -238,7 +240,7 @@ def describe(done: Slice) -> str:
 def build_fit(
     engine: Gibbs,
     model: Model,
-    data: Dataset,
+    data: Table,
     draws: Any,
     key_labels: Array,
     interrupted: bool,

@@ -27,6 +27,7 @@ from jax import Array
 from numpyro.distributions import constraints
 
 from ..data.dataset import Dataset
+from ..data.tabular import Table
 from ..model.components import GammaScale, WishartScale
 from ..model.families.base import Family
 from ..model.kernel import log_likelihood, mixture_log_likelihood
@@ -238,7 +239,7 @@ def require_prior(model: Model) -> Any:
     return model.weights
 
 
-def require_labels(model: Model, data: Dataset) -> None:
+def require_labels(model: Model, data: Table) -> None:
     """Raise unless known labels, if any, name components that are exchangeable a priori."""
     if data.labels is None:
         return

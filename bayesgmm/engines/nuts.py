@@ -18,7 +18,8 @@ import numpy as np
 from jax import Array
 from numpyro.distributions import biject_to
 
-from ..data.dataset import Dataset, DataWarning
+from ..data.dataset import DataWarning
+from ..data.tabular import Table
 from ..model.allocation import counts_and_log_likelihood, draw_keys
 from ..model.families.base import Family
 from ..model.mixture import Mixture, Tied
@@ -96,7 +97,7 @@ class NUTS:
         _require(0 < self.target_accept < 1, "target_accept", "in (0, 1)", self.target_accept)
 
     @in_float64
-    def run(self, key: Array, model: Model, data: Dataset) -> Fit:
+    def run(self, key: Array, model: Model, data: Table) -> Fit:
         """Sample the posterior.
 
         Args:
@@ -265,7 +266,7 @@ def mixtures_at(static: Static, problem: Problem, position: Any) -> tuple[Mixtur
 def build_fit(
     engine: NUTS,
     model: Model,
-    data: Dataset,
+    data: Table,
     static: Static,
     problem: Problem,
     kept: Step,

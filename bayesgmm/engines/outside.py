@@ -10,7 +10,7 @@ import jax
 from jax import Array
 from jax.typing import ArrayLike
 
-from ..data.sources import Kernel, Streamed
+from ..data.sources import Kernel, Source
 from ..model.families.base import Family
 from ..model.kernel import PRODUCT, RESIDUAL, Form, is_tight, responsible
 from ..model.mixture import Mixture
@@ -23,7 +23,7 @@ def climb_over(
     family: Family,
     objective: Objective,
     state: Climb,
-    source: Streamed,
+    source: Source,
     tol: ArrayLike,
     n_turns: Any,
 ) -> Climb:
@@ -38,7 +38,7 @@ def climb_over(
     return state
 
 
-def agreement_over(family: Family, mixtures: Mixture, best: int, source: Streamed) -> Array:
+def agreement_over(family: Family, mixtures: Mixture, best: int, source: Source) -> Array:
     """Return the adjusted Rand index of B restarts and the best of them, (B,)."""
     if mixtures.log_weights.shape[0] == 1:
         return jax.numpy.ones(1)

@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from ..data.dataset import Dataset
+from ..data.tabular import Table
 from ..model.families.base import Family
 from ..model.mixture import Mixture, Tied
 from ..model.resolved import Model
@@ -32,7 +32,7 @@ N_UPDATES = 30
 RELATIVE_GAIN = 1e-4
 
 
-def cluster_counts(model: Model, data: Dataset, n_chains: int) -> list[int]:
+def cluster_counts(model: Model, data: Table, n_chains: int) -> list[int]:
     """Return the number of clusters each chain starts from."""
     if not model.spec.is_auto:
         return [model.n_components] * n_chains
@@ -42,7 +42,7 @@ def cluster_counts(model: Model, data: Dataset, n_chains: int) -> list[int]:
 
 
 def overdispersed_mixtures(
-    random: np.random.RandomState, model: Model, data: Dataset, rows: Rows, n_chains: int
+    random: np.random.RandomState, model: Model, data: Table, rows: Rows, n_chains: int
 ) -> Mixture:
     """Return one mixture per chain in engine units, (C, K, ...).
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from ..data.dataset import Dataset
+from ..data.tabular import Table
 from ..model.families.base import Family
 from ..model.mixture import Mixture
 from ..model.resolved import Model
@@ -65,13 +65,12 @@ class Points(NamedTuple):
         return Points(self.scaled[rows], **some)
 
 
-def points_of(data: Dataset) -> Points:
+def points_of(data: Table) -> Points:
     """Return the rows of a data set, column means in place of missing cells."""
-    if data.is_streamed:
-        return Points(data.sample.scaled())
-    scaled = data.tame()
-    missing = np.isnan(scaled) if data.has_missing else None
-    return Points(np.nan_to_num(scaled), data.weights, data.labels, missing)
+    rows = data.sample
+    scaled = rows.tame()
+    missing = np.isnan(scaled) if rows.has_missing else None
+    return Points(np.nan_to_num(scaled), rows.weights, rows.labels, missing)
 
 
 def check_start(start: Any) -> None:

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jax import Array
 
-from ..data.sources import Kernel, Streamed
+from ..data.sources import Kernel, Source
 from ..model.allocation import Allocation, drawn, row_uniforms
 from ..model.families.base import Family
 from ..model.kernel import PRODUCT, RESIDUAL, Form
@@ -42,7 +42,7 @@ class Labelled(NamedTuple):
 
 
 def run_slice_over(
-    family: Family, source: Streamed, problem: Problem, state: State, n: Any
+    family: Family, source: Source, problem: Problem, state: State, n: Any
 ) -> tuple[State, Draw]:
     """Run n sweeps; return the state and the draws, (n, B, ...)."""
     draws = []
@@ -54,7 +54,7 @@ def run_slice_over(
     return state, jax.tree.map(lambda *leaves: np.stack(leaves), *draws)
 
 
-def label_rows(family: Family, source: Streamed, keys: Array, mixture: Mixture) -> Labelled:
+def label_rows(family: Family, source: Source, keys: Array, mixture: Mixture) -> Labelled:
     """Draw a label per row for each of B mixtures, and add up."""
     form = RESIDUAL if bool(tightness_matters(family, mixture)) else PRODUCT
     width = family.n_features(source.n_columns) + mixture.log_weights.size
@@ -87,7 +87,7 @@ def state_after(
     return recorded(problem, state, given, done, Allocation(None, statistics, total))
 
 
-def first_state_over(family: Family, source: Streamed, problem: Problem, begun: Beginning) -> State:
+def first_state_over(family: Family, source: Source, problem: Problem, begun: Beginning) -> State:
     """Draw the first labels of chains."""
     form, sums = label_rows(family, source, begun.keys, begun.mixture)
     total, statistics = form.read(family, begun.mixture, sums)

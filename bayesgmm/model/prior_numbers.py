@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..data.affine import Affine
-from ..data.dataset import Dataset
+from ..data.tabular import Table
 from ..numerics.linalg import cholesky
 from ..numerics.precision import to_numpy
 from .components import GammaScale, IndependentPrior, WishartScale
@@ -23,7 +23,7 @@ RANGE_FACTOR = 100.0
 type Prior = NormalInverseWishart | IndependentNormalWishart
 
 
-def prior_numbers(asked: Prior, family: Family, data: Dataset) -> dict[str, np.ndarray]:
+def prior_numbers(asked: Prior, family: Family, data: Table) -> dict[str, np.ndarray]:
     """Return the numbers of the prior in the data's units, defaults filled in.
 
     Raises:
@@ -41,7 +41,7 @@ def prior_numbers(asked: Prior, family: Family, data: Dataset) -> dict[str, np.n
     return numbers
 
 
-def location_numbers(asked: Prior, data: Dataset) -> dict[str, np.ndarray]:
+def location_numbers(asked: Prior, data: Table) -> dict[str, np.ndarray]:
     """Return the numbers that say where the means lie."""
     lowest, highest = data.ends()
     if isinstance(asked, NormalInverseWishart):
@@ -56,7 +56,7 @@ def location_numbers(asked: Prior, data: Dataset) -> dict[str, np.ndarray]:
     return {"mean": given} | spread
 
 
-def mean_covariance(asked: Any, data: Dataset) -> np.ndarray:
+def mean_covariance(asked: Any, data: Table) -> np.ndarray:
     """Return the covariance of the means, (D, D)."""
     if asked is None:
         ranges = np.subtract(*data.ends()[::-1])
@@ -73,7 +73,7 @@ def mean_covariance(asked: Any, data: Dataset) -> np.ndarray:
     return matrix
 
 
-def scale_numbers(asked: Prior, family: Family, data: Dataset) -> dict[str, np.ndarray]:
+def scale_numbers(asked: Prior, family: Family, data: Table) -> dict[str, np.ndarray]:
     """Return the fixed scale, or the numbers of its hyperprior."""
     if asked.scale is None:
         return default_hyperprior(family, data)
@@ -83,7 +83,7 @@ def scale_numbers(asked: Prior, family: Family, data: Dataset) -> dict[str, np.n
     return {"scale": np.asarray(given_scale(values, family, data.n_columns, type(asked).__name__))}
 
 
-def default_hyperprior(family: Family, data: Dataset) -> dict[str, np.ndarray]:
+def default_hyperprior(family: Family, data: Table) -> dict[str, np.ndarray]:
     """Return the hyperprior of the scale from the ranges of the columns."""
     ranges = np.subtract(*data.ends()[::-1])
     check_ranges(ranges, data.names)

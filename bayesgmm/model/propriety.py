@@ -18,7 +18,8 @@ Rows of a plane do the same across it, whatever K+ if all rows lie in one.
 
 import numpy as np
 
-from ..data.dataset import Dataset, DataWarning
+from ..data.dataset import DataWarning
+from ..data.tabular import Table
 from ..numerics.warn import warn
 from .families import Family
 
@@ -33,7 +34,7 @@ LOADING = 0.05
 
 
 def check_propriety(
-    family: Family, numbers: dict[str, np.ndarray], data: Dataset, n_components: int
+    family: Family, numbers: dict[str, np.ndarray], data: Table, n_components: int
 ) -> None:
     """Refuse columns that determine each other; warn of many equal rows, and of columns with few values.
 
@@ -71,7 +72,7 @@ def can_shrink(family: Family, numbers: dict[str, np.ndarray], n_columns: int) -
     return family.name == "full" and n_columns > 1 if is_conjugate else family.name != "tied"
 
 
-def require_rank(few: np.ndarray, data: Dataset) -> None:
+def require_rank(few: np.ndarray, data: Table) -> None:
     """Raise if the rows lie in a plane of fewer dimensions; some of them (n, D) may show that they do not.
 
     Of rows with missing cells nothing can be said where the others lie in a plane.
@@ -114,7 +115,7 @@ def most_equal_rows(family: Family, numbers: dict[str, np.ndarray], n_columns: i
     return (2 * float(numbers["scale_shape"]) + nu) / shared
 
 
-def warn_of_few_values(few: np.ndarray, data: Dataset, most: float, n_components: int) -> None:
+def warn_of_few_values(few: np.ndarray, data: Table, most: float, n_components: int) -> None:
     """Warn of columns, seen at some rows (N, D), with a component for each value and many rows there."""
     numbers = [len(np.unique(column[~np.isnan(column)])) for column in few.T]
     found = [
@@ -128,7 +129,7 @@ def warn_of_few_values(few: np.ndarray, data: Dataset, most: float, n_components
         )
 
 
-def warn_of_spike(few: np.ndarray, data: Dataset, most: float) -> None:
+def warn_of_spike(few: np.ndarray, data: Table, most: float) -> None:
     """Warn if a large share of the rows, seen at some (N, D), are equal, more than ``most`` + 1 in all."""
     distinct, counts = np.unique(few, axis=0, return_counts=True)
     row = distinct[counts.argmax()]

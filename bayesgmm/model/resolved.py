@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..data.affine import Affine
-from ..data.dataset import Dataset
+from ..data.tabular import Table
 from ..numerics.precision import in_float64
 from .components import Components, components_of
 from .families import Family, family_named
@@ -106,7 +106,7 @@ def describe_components(prior: Any) -> str:
 
 
 @in_float64
-def resolve(spec: MixtureSpec, data: Dataset) -> Model:
+def resolve(spec: MixtureSpec, data: Table) -> Model:
     """Turn a specification into numbers for these data.
 
     Raises:
@@ -135,7 +135,7 @@ def resolve(spec: MixtureSpec, data: Dataset) -> Model:
     )
 
 
-def check_size(spec: MixtureSpec, data: Dataset) -> None:
+def check_size(spec: MixtureSpec, data: Table) -> None:
     """Raise if the data have fewer (distinct) rows than components were asked for."""
     if spec.is_auto:
         return

@@ -13,7 +13,7 @@ form of McLachlan & Peel (2000) with the entropy of the responsibilities in thei
 """
 
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ from jax import Array
 from jax.scipy.special import logsumexp
 
 from ..data.marks import check_weights
-from ..data.sources import Kernel, Streamed
+from ..data.sources import Kernel, Source
 from ..model.families.base import Family
 from ..model.kernel import log_joint
 from ..model.mixture import Mixture
@@ -79,8 +79,8 @@ def information_criteria(fit: Fit, X: Any = None, sample_weight: Any = None) -> 
             f"Expected a point fit, got a {fit.kind}: AIC, BIC and ICL are defined at a single value "
             "of the parameters. Use bg.loo(fit) or bg.waic(fit)."
         )
-    if X is None and fit.data.is_streamed:
-        (log_likelihood, completed), total = streamed_sums(fit), fit.data.total_weight
+    if X is None and isinstance(fit.data, Source):
+        (log_likelihood, completed), total = sums_over(fit, fit.data), fit.data.total_weight
     else:
         (log_likelihood, completed), total = sums_of(fit, X, sample_weight)
     penalty = np.log(total) * fit.n_parameters
@@ -103,9 +103,8 @@ def sums_of(fit: Fit, X: Any, sample_weight: Any) -> tuple[np.ndarray, float]:
     return each @ weights, float(weights.sum())
 
 
-def streamed_sums(fit: Fit) -> np.ndarray:
-    """Return the sums over rows that stay in their file, (2,)."""
-    source = cast(Streamed, fit.data)
+def sums_over(fit: Fit, source: Source) -> np.ndarray:
+    """Return the sums over rows that are elsewhere, (2,)."""
     width = fit.model.n_components * (source.n_columns + 2)
     sums = source.reduce(Kernel(sums_of_rows, (fit.model.family,)), fit.scaled, width)
     return np.asarray(sums) - source.total_cells * np.log(fit.model.affine.scale)

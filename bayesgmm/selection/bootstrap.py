@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..api import check_seed, dataset_of
+from ..api import check_seed, rows_in_memory
 from ..data.dataset import Dataset, DataWarning
 from ..engines.em import EM
 from ..numerics.precision import in_float64
@@ -110,7 +110,7 @@ def bootstrap_lrt(
     structures = check_structures(covariance_type)
     check_bootstrap(structures, n_bootstrap, level)
     check_start_name(init_params)
-    data = dataset_of(X, None, None)
+    data = rows_in_memory(X, None, None)
     refuse_marked(data)
     engine = EM(n_init=n_init, start=init_params, max_iter=max_iter, tol=tol, reg_covar=reg_covar)
     request = Request(
@@ -178,7 +178,7 @@ def refuse_or_stop(number: int, *, is_first: bool) -> None:
     )
     if is_first:
         raise ValueError(said)
-    warn(f"{said} The tests before are returned.", UserWarning)
+    warn(f"{said} The tests before are returned.")
 
 
 def statistic(request: Request, data: Dataset) -> tuple[float, Fit | None]:

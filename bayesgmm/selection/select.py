@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..api import check_seed, dataset_of, stamp
+from ..api import check_seed, rows_in_memory, stamp
 from ..data.dataset import Dataset
 from ..engines.em import EM
 from ..engines.restarts import agreement
@@ -110,7 +110,7 @@ def select(
         short_tol=check_tolerance(short_tol),
         seed=check_seed(seed),
     )
-    data = dataset_of(X, sample_weight, labels)
+    data = rows_in_memory(X, sample_weight, labels)
     require_rows_for_folds(data, n_folds)
     keep_room()
     begun = time.perf_counter()

@@ -11,14 +11,15 @@ import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from ..data.affine import Affine
 from ..data.dataset import Dataset
-from ..data.sources import left_behind
+from ..data.sources import Source, left_behind
+from ..data.tabular import Table
 from ..diagnostics.datatree import to_datatree
 from ..model.components import GammaScale, IndependentPrior, WishartScale
 from ..model.families import Family, family_named
@@ -196,7 +197,7 @@ def header(fit: Fit, arrays: dict[str, Any]) -> dict[str, Any]:
         "kind": fit.kind,
         "names": list(fit.data.names),
         "named": fit.data.named,
-        "streamed": fit.data.n_rows if fit.data.is_streamed else None,
+        "streamed": fit.data.n_rows if isinstance(fit.data, Source) else None,
         "spec": encode(fit.model.spec, arrays),
         "weights": encode(fit.model.weights, arrays),
         "engine": encode(fit.engine, arrays),
@@ -210,12 +211,13 @@ def build_fit(found: dict[str, Any], arrays: dict[str, np.ndarray], values: np.n
     spec = decode(found["spec"], arrays)
     family = family_named(spec.covariance)
     marks = unprefixed("rows", arrays)
-    data = Dataset(values, tuple(found["names"]), found["named"], **marks)
+    rows = Dataset(values, tuple(found["names"]), found["named"], **marks)
     affine = Affine(arrays["affine_centre"], arrays["affine_scale"])
     # Sums over rows in another memory order round differently: keep the affine map of the fit.
-    vars(data)["affine"] = affine
+    vars(rows)["affine"] = affine
+    data: Table = rows
     if found.get("streamed") is not None:
-        data = cast(Dataset, left_behind(data, found["streamed"]))
+        data = left_behind(rows, found["streamed"])
     model = Model(
         spec=spec,
         family=family,

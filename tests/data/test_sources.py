@@ -4,10 +4,11 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 import zarr
+from passes import rows_of_sample, rows_per_block
 from textbook import assert_close
 
 import bayesgmm as bg
-from bayesgmm.data.sources import Kernel, streamed
+from bayesgmm.data.sources import Kernel
 from bayesgmm.data.sources.readers import NpyReader, SliceReader, reader_of
 from bayesgmm.data.sources.summary import Moments, summarise
 from bayesgmm.numerics.precision import in_float64
@@ -144,15 +145,15 @@ def test_one_pass_finds_what_a_table_in_memory_says(path):
 
 
 def test_moments_join_as_those_of_all_rows():
-    moments = Moments(0, np.zeros(D), np.zeros(D))
+    moments = Moments.none(D)
     for part in np.split(ROWS, [1, 700, 4_000]):
-        moments = moments.joined(part)
+        moments = moments.merged(Moments.of(part))
     assert_close(moments.means, ROWS.mean(0), rtol=1e-14)
     assert_close(moments.squares / N, ROWS.var(0), rtol=1e-9)
 
 
 def test_the_sample_is_chosen_by_the_seed_alone(path, monkeypatch):
-    monkeypatch.setattr(streamed, "SAMPLE_ROWS", 50)
+    rows_of_sample(monkeypatch, 50)
     one, same, other = (bg.stream(path, seed=seed).sample.values for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert len(one) == 50
@@ -163,10 +164,10 @@ def test_the_sample_is_chosen_by_the_seed_alone(path, monkeypatch):
         np.testing.assert_array_equal(found.sample, ROWS[chosen])
 
 
-@pytest.mark.parametrize("block_bytes", [8 * D * 1024, 8 * D * 2_000, 2**24])
+@pytest.mark.parametrize("n_rows", [1024, 2_000, 700_000])
 @in_float64
-def test_sums_do_not_depend_on_blocks(path, monkeypatch, block_bytes):
-    monkeypatch.setattr(streamed, "BLOCK_BYTES", block_bytes)
+def test_sums_do_not_depend_on_blocks(path, monkeypatch, n_rows):
+    rows_per_block(monkeypatch, n_rows, D)
     opened = bg.stream(path)
 
     def kernel(power, rows):
@@ -179,7 +180,7 @@ def test_sums_do_not_depend_on_blocks(path, monkeypatch, block_bytes):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_the_first_bad_cell_is_named(tmp_path, monkeypatch, bad):
-    monkeypatch.setattr(streamed, "BLOCK_BYTES", 8 * D * 1024)
+    rows_per_block(monkeypatch, 1024, D)
     table = ROWS.copy()
     table[4_321, 1] = bad
     np.save(tmp_path / "rows.npy", table)

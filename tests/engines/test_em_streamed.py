@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from passes import interrupt, rows_of_sample, rows_per_block
 from quick import quick_compilation, slow_after
 from textbook import STRUCTURES, assert_close
 
 import bayesgmm as bg
-from bayesgmm.data.sources import Streamed, streamed
 
 N, D, K = 7_013, 2, 3
 RANDOM = np.random.default_rng(0)
@@ -16,7 +16,7 @@ ROWS = RANDOM.normal(size=(N, D)) + np.array([[0, 0], [4, 1], [0, 5]])[RANDOM.in
 @pytest.fixture(autouse=True)
 def ragged(monkeypatch):
     """Four blocks, the last a ragged one, of several chunks each."""
-    monkeypatch.setattr(streamed, "BLOCK_BYTES", 8 * D * 2_000)
+    rows_per_block(monkeypatch, 2_000, D)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_it_climbs_as_over_rows_in_memory(path, covariance):
     spec = bg.MixtureSpec.maximum_likelihood(K, covariance)
     one, other = both(path, spec, n_init=2, tol=1e-6)
     assert_same_fit(one, other)
-    assert isinstance(other.data, Streamed)
+    assert isinstance(other.data, bg.Streamed)
     assert_close(other.history["restart_agreement"], one.history["restart_agreement"], rtol=1e-12)
 
 
@@ -78,7 +78,7 @@ def test_criteria_are_those_of_all_rows(path):
 
 
 def test_starts_are_made_of_the_sample(path, monkeypatch):
-    monkeypatch.setattr(streamed, "SAMPLE_ROWS", 500)
+    rows_of_sample(monkeypatch, 500)
     spec = bg.MixtureSpec.maximum_likelihood(K)
     with quick_compilation():
         fit = bg.fit(bg.stream(path), spec, engine=bg.EM(tol=1e-8, max_iter=500))
@@ -89,7 +89,7 @@ def test_starts_are_made_of_the_sample(path, monkeypatch):
 
 @pytest.mark.slow
 def test_checks_and_pictures_take_the_sample(path, monkeypatch):
-    monkeypatch.setattr(streamed, "SAMPLE_ROWS", 500)
+    rows_of_sample(monkeypatch, 500)
     with quick_compilation():
         fit = bg.fit(path, bg.MixtureSpec.maximum_likelihood(K), engine=bg.EM(tol=1e-6))
     assert set(bg.diagnose(fit)["about"]) == {"run", "model"}
@@ -100,7 +100,7 @@ def test_checks_and_pictures_take_the_sample(path, monkeypatch):
 
 
 def test_a_fit_is_saved_with_its_sample(path, tmp_path, monkeypatch):
-    monkeypatch.setattr(streamed, "SAMPLE_ROWS", 500)
+    rows_of_sample(monkeypatch, 500)
     with quick_compilation():
         fit = bg.fit(path, bg.MixtureSpec.maximum_likelihood(K), engine=bg.EM(max_iter=2))
     bg.save(fit, tmp_path / "fit.nc")
@@ -113,15 +113,7 @@ def test_a_fit_is_saved_with_its_sample(path, tmp_path, monkeypatch):
 
 
 def test_an_interruption_keeps_the_last_turn(path, monkeypatch):
-    reduce, calls = Streamed.reduce, []
-
-    def interrupted(self, *given):
-        calls.append(given)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return reduce(self, *given)
-
-    monkeypatch.setattr(Streamed, "reduce", interrupted)
+    interrupt(monkeypatch, at=4)
     with quick_compilation():
         fit = bg.fit(path, bg.MixtureSpec.maximum_likelihood(K), engine=bg.EM(tol=0, max_iter=50))
     assert fit.status.outcome is bg.Outcome.INTERRUPTED

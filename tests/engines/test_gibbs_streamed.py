@@ -5,11 +5,11 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
+from passes import interrupt, rows_of_sample, rows_per_block
 from quick import quick_compilation, slow_after
 from textbook import assert_close
 
 import bayesgmm as bg
-from bayesgmm.data.sources import Streamed, streamed
 from bayesgmm.model.kernel import is_tight
 
 D = 2
@@ -40,7 +40,7 @@ def assert_same_draws(one, other, rtol=1e-9):
 @pytest.fixture
 def ragged(monkeypatch):
     """Four blocks of 7,013 rows, the last a ragged one, of several chunks each."""
-    monkeypatch.setattr(streamed, "BLOCK_BYTES", 8 * D * 2_000)
+    rows_per_block(monkeypatch, 2_000, D)
 
 
 SPECS = [
@@ -55,7 +55,7 @@ SPECS = [
 def test_it_draws_as_over_rows_in_memory(tmp_path, ragged, spec):
     one, other = both(tmp_path, table(7_013), spec)
     assert_same_draws(one, other)
-    assert isinstance(other.data, Streamed)
+    assert isinstance(other.data, bg.Streamed)
 
 
 def test_a_tight_component_too(tmp_path, ragged):
@@ -69,7 +69,7 @@ def test_a_tight_component_too(tmp_path, ragged):
 
 @pytest.mark.slow
 def test_fifty_sweeps_over_many_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(streamed, "BLOCK_BYTES", 8 * D * 17_321)
+    rows_per_block(monkeypatch, 17_321, D)
     assert_same_draws(*both(tmp_path, table(100_000), n_warmup=0, n_draws=50))
 
 
@@ -81,15 +81,7 @@ def test_moves_over_labels_are_refused(tmp_path):
 
 def test_an_interruption_keeps_the_draws(tmp_path, ragged, monkeypatch):
     np.save(tmp_path / "rows.npy", table(5_000))
-    reduce, calls = Streamed.reduce, []
-
-    def interrupted(self, *given):
-        calls.append(given)
-        if len(calls) == 9:
-            raise KeyboardInterrupt
-        return reduce(self, *given)
-
-    monkeypatch.setattr(Streamed, "reduce", interrupted)
+    interrupt(monkeypatch, at=9)
     with quick_compilation():
         fit = bg.fit(tmp_path / "rows.npy", AUTO, engine=bg.Gibbs(**SETTINGS))
     assert fit.status.outcome is bg.Outcome.INTERRUPTED
@@ -98,7 +90,7 @@ def test_an_interruption_keeps_the_draws(tmp_path, ragged, monkeypatch):
 
 
 def test_the_sample_has_the_labels_it_had_among_all(tmp_path, ragged, monkeypatch):
-    monkeypatch.setattr(streamed, "SAMPLE_ROWS", 300)
+    rows_of_sample(monkeypatch, 300)
     np.save(tmp_path / "rows.npy", rows := table(5_000))
     with quick_compilation():
         fit = bg.fit(tmp_path / "rows.npy", AUTO, engine=bg.Gibbs(**SETTINGS))
@@ -117,7 +109,7 @@ def test_the_sample_has_the_labels_it_had_among_all(tmp_path, ragged, monkeypatc
 
 @pytest.mark.slow
 def test_checks_partition_and_pictures_take_the_sample(tmp_path, ragged, monkeypatch):
-    monkeypatch.setattr(streamed, "SAMPLE_ROWS", 500)
+    rows_of_sample(monkeypatch, 500)
     np.save(tmp_path / "rows.npy", table(5_000))
     engine = bg.Gibbs(**SETTINGS | {"n_warmup": 200, "n_draws": 200})
     fit = bg.fit(tmp_path / "rows.npy", bg.MixtureSpec(3), engine=engine)

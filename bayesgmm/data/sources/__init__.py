@@ -1,5 +1,19 @@
 """Row sources: rows that are not one array in memory, behind one interface."""
 
-from .streamed import Kernel, Streamed, left_behind, stream
+from .base import Kernel, Source
+from .chunked import Chunked, chunked, is_collection
+from .sharded import Sharded, shard
+from .streamed import Streamed, left_behind, stream
 
-__all__ = ["Kernel", "Streamed", "left_behind", "stream"]
+__all__ = [
+    "Chunked",
+    "Kernel",
+    "Sharded",
+    "Source",
+    "Streamed",
+    "chunked",
+    "is_collection",
+    "left_behind",
+    "shard",
+    "stream",
+]

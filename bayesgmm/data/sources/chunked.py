@@ -1,0 +1,166 @@
+"""Rows of a Dask collection: chunks stay on the workers, parameters go out, sums come back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from ..dataset import check_spread
+from .base import Kernel, Source
+from .blocks import Cut
+from .looks import Look, look_at, require_good, rows_of_frame, summary_of
+from .readers import floating
+from .sending import Message, added_up, sent, sums_of_chunk
+from .summary import chosen_rows
+
+# Smaller blocks than from files: what a short last block of a chunk is filled up with costs time.
+BLOCK_BYTES = 2 * 2**20
+# Sums of so many chunks are added up at a time, where they are.
+FAN_IN = 8
+
+
+@dataclass(frozen=True)
+class Chunked(Source):
+    """A checked table of numbers in a Dask collection.
+
+    Attributes:
+        names: column names, D strings.
+        named: whether the names came with the collection.
+        dtype: floating-point type in which results are handed back.
+        summary: what the first pass found.
+        chunks: delayed rows, one by one.
+        sizes: rows in each chunk.
+    """
+
+    chunks: Sequence[Any]
+    sizes: tuple[int, ...]
+    kind: ClassVar[str] = "Dask's"
+
+    def reduce(self, kernel: Kernel, parameters: Any, n_features: int) -> Any:
+        """Add up a kernel over chunks where they are, and the sums in a tree, as ``Source`` says."""
+        import dask
+
+        cut = Cut.of(max(self.sizes), self.n_columns, n_features, BLOCK_BYTES)
+        message = dask.delayed(Message(kernel, sent(parameters), self.affine, cut), traverse=False)
+        of_chunk, added = dask.delayed(sums_of_chunk), dask.delayed(added_up)
+        parts = [
+            of_chunk(message, chunk, first)
+            for chunk, first, size in zip(
+                self.chunks, firsts_of(self.sizes), self.sizes, strict=True
+            )
+            if size
+        ]
+        while len(parts) > 1:
+            parts = [added(parts[i : i + FAN_IN]) for i in range(0, len(parts), FAN_IN)]
+        (total,) = dask.compute(parts[0])
+        return total
+
+
+def chunked(collection: Any, seed: int = 0) -> Chunked:
+    """Open a Dask array or data frame, and look at all of its rows once.
+
+    Args:
+        collection: rows (N, D).
+        seed: of the sample of rows that starts are made of.
+
+    Raises:
+        ValueError: not a table; chunks with other columns; cells that are missing or infinite; no spread; a client
+            without workers.
+        TypeError: columns that are not numbers.
+    """
+    import dask
+
+    require_workers()
+    found = parts_of(collection)
+    names = found.names or tuple(f"x{j}" for j in range(collection.shape[1]))
+    look, pick = dask.delayed(look_at), dask.delayed(np.take)
+    looks: tuple[Look, ...] = dask.compute(*(look(chunk, len(names)) for chunk in found.chunks))
+    require_good(looks, names)
+    sizes = tuple(one.moments.n_rows for one in looks)
+    if not sum(sizes):
+        raise ValueError(
+            f"Expected rows, got {len(sizes)} empty chunks. Check how the collection was made."
+        )
+    chosen = chosen_rows(sum(sizes), seed)
+    of_chunks = np.split(chosen, np.searchsorted(chosen, np.cumsum(sizes)[:-1]))
+    sample = dask.compute(
+        *(
+            pick(chunk, rows - first, 0)
+            for chunk, rows, first in zip(found.chunks, of_chunks, firsts_of(sizes), strict=True)
+            if len(rows)
+        )
+    )
+    summary = summary_of(looks, np.concatenate(sample), chosen)
+    check_spread(np.stack([summary.lowest, summary.highest]), names)
+    return Chunked(names, found.names is not None, found.dtype, summary, found.chunks, sizes)
+
+
+def firsts_of(sizes: tuple[int, ...]) -> list[int]:
+    """Return the number of the first row of each chunk."""
+    return [int(first) for first in np.cumsum([0, *sizes[:-1]])]
+
+
+def is_collection(rows: Any) -> bool:
+    """Say whether rows are a Dask collection, without importing Dask."""
+    return type(rows).__module__.split(".")[0] == "dask"
+
+
+def require_workers() -> None:
+    """Raise if there is a client of Dask that nobody works for."""
+    try:
+        from distributed import get_client
+    except ImportError:
+        return
+    try:
+        client = get_client()
+    except ValueError:
+        return
+    if not client.scheduler_info(n_workers=1)["workers"]:
+        raise ValueError(
+            f"Expected workers, got a client without any, {client!r}: nobody would do the work. Start workers, or "
+            "close the client to work in this process."
+        )
+
+
+class Parts(NamedTuple):
+    """Column names if there are any, delayed chunks of rows, and the type of results."""
+
+    names: tuple[str, ...] | None
+    chunks: list[Any]
+    dtype: np.dtype
+
+
+def parts_of(collection: Any) -> Parts:
+    """Return the parts of a Dask array or data frame.
+
+    Raises:
+        ValueError: not a table.
+        TypeError: columns that are not numbers.
+    """
+    if hasattr(collection, "dtypes"):
+        return parts_of_frame(collection)
+    if getattr(collection, "ndim", 0) != 2:
+        raise ValueError(
+            f"Expected a Dask array of rows (N, D) or a Dask data frame, got {collection!r}. Pass a table."
+        )
+    dtype = floating(collection.dtype)
+    whole_rows = collection if collection.numblocks[1] == 1 else collection.rechunk({1: -1})
+    return Parts(None, list(whole_rows.to_delayed().ravel()), dtype)
+
+
+def parts_of_frame(frame: Any) -> Parts:
+    """Return the parts of a Dask data frame, each as rows."""
+    import dask
+
+    others = [str(name) for name, kind in frame.dtypes.items() if kind.kind not in "iufb"]
+    if others:
+        raise TypeError(
+            f"Expected columns of numbers, got {others} of other types. Leave them out, or convert them."
+        )
+    names = tuple(map(str, frame.columns))
+    is_single = all(kind.kind == "f" and kind.itemsize == 4 for kind in frame.dtypes)
+    dtype = np.dtype(np.float32 if is_single else np.float64)
+    of_part = dask.delayed(rows_of_frame)
+    chunks = [of_part(part, names, dtype, i) for i, part in enumerate(frame.to_delayed())]
+    return Parts(names, chunks, dtype)
