@@ -54,7 +54,6 @@ def shared_with(family: Family, given: tuple[Array, Mixture], rows: Rows) -> Arr
 tightness_matters = jax.jit(is_tight, static_argnums=0)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
 def summed(family: Family, form: Form, mixture: Mixture, rows: Rows) -> Any:
     """Sum a block in one form of the pass."""
     return form.sums(family, mixture, rows, responsible())

@@ -62,7 +62,6 @@ def label_rows(family: Family, source: Source, keys: Array, mixture: Mixture) ->
     return Labelled(form, source.reduce(kernel, (keys, mixture), width))
 
 
-@partial(jax.jit, static_argnums=(0, 1))
 def labelled_sums(family: Family, form: Form, given: tuple[Array, Mixture], rows: Rows) -> Any:
     """Draw the labels of a block and add up in one form of the pass."""
     keys, mixture = given

@@ -110,7 +110,6 @@ def sums_over(fit: Fit, source: Source) -> np.ndarray:
     return np.asarray(sums) - source.total_cells * np.log(fit.model.affine.scale)
 
 
-@partial(jax.jit, static_argnums=0)
 def sums_of_rows(family: Family, mixture: Mixture, rows: Rows) -> Array:
     """Return the sums of ``log_densities_of_row`` over a block of rows, (2,)."""
     return sum_chunks(

@@ -1,7 +1,7 @@
 """Row sources: rows that are not one array in memory, behind one interface."""
 
 from .base import Kernel, Source
-from .chunked import Chunked, chunked, is_collection
+from .collection import Chunked, is_collection
 from .sharded import Sharded, shard
 from .streamed import Streamed, left_behind, stream
 
@@ -11,7 +11,6 @@ __all__ = [
     "Sharded",
     "Source",
     "Streamed",
-    "chunked",
     "is_collection",
     "left_behind",
     "shard",

@@ -15,7 +15,13 @@ from .summary import Summary
 
 
 class Kernel(NamedTuple):
-    """A function (*settings, parameters, rows) -> arrays that add up, its settings hashable."""
+    """What is added up over rows.
+
+    Attributes:
+        function: (*settings, parameters, rows) -> arrays that add up. A function of a module, not compiled by
+            itself: to other processes it travels by its name.
+        settings: hashable.
+    """
 
     function: Callable[..., Any]
     settings: tuple[Any, ...]

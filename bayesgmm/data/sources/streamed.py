@@ -8,7 +8,7 @@ import numpy as np
 from ..dataset import Dataset, check_spread
 from .base import Kernel, Source
 from .blocks import Cut, rows_per_block, sum_blocks
-from .chunked import chunked, is_collection
+from .collection import is_collection, open_collection
 from .readers import LeftBehind, Reader, reader_of
 from .summary import Summary, chosen_rows, summarise
 
@@ -58,7 +58,7 @@ def stream(source: Any, columns: list[str] | None = None, seed: int = 0) -> Sour
         TypeError: columns that are not numbers.
     """
     if is_collection(source) and columns is None:
-        return chunked(source, seed)
+        return open_collection(source, seed)
     reader = reader_of(source, columns)
     if not reader.n_rows * reader.n_columns:
         raise ValueError(

@@ -31,10 +31,13 @@ class Chunked(Source):
         summary: what the first pass found.
         chunks: delayed rows, one by one.
         sizes: rows in each chunk.
+        collection: where they came from. Persisted chunks live as long as somebody has it; the delayed ones
+            do not hold them.
     """
 
     chunks: Sequence[Any]
     sizes: tuple[int, ...]
+    collection: Any
     kind: ClassVar[str] = "Dask's"
 
     def reduce(self, kernel: Kernel, parameters: Any, n_features: int) -> Any:
@@ -57,7 +60,7 @@ class Chunked(Source):
         return total
 
 
-def chunked(collection: Any, seed: int = 0) -> Chunked:
+def open_collection(collection: Any, seed: int = 0) -> Chunked:
     """Open a Dask array or data frame, and look at all of its rows once.
 
     Args:
@@ -93,7 +96,9 @@ def chunked(collection: Any, seed: int = 0) -> Chunked:
     )
     summary = summary_of(looks, np.concatenate(sample), chosen)
     check_spread(np.stack([summary.lowest, summary.highest]), names)
-    return Chunked(names, found.names is not None, found.dtype, summary, found.chunks, sizes)
+    return Chunked(
+        names, found.names is not None, found.dtype, summary, found.chunks, sizes, collection
+    )
 
 
 def firsts_of(sizes: tuple[int, ...]) -> list[int]:
