@@ -58,7 +58,7 @@ def fit(
     """Fit a Gaussian mixture.
 
     Args:
-        X: rows (N, D): array, nested lists, data frame, or a Dataset. For EM and Gibbs without moves also rows
+        X: rows (N, D): array, nested lists, data frame, or a Dataset. For EM and Gibbs also rows
             that stay where they are, as ``stream`` gives them: a memory map, the path of a ``.npy`` file or of
             Parquet, a Dask array or data frame; or a JAX array over several devices, as ``shard`` gives it.
         spec: what to fit; by default the number of clusters is inferred.

@@ -72,12 +72,17 @@ def sample_rows(key: Array, rows: Rows, labels: Array) -> Sample:
         flat = jnp.moveaxis(labels, 1, 0).reshape(labels.shape[1], -1)
         every = Sample(columns, jnp.arange(n_chunks * length), rows.weights.ravel(), flat)
         return every if rows.position is None else padding_last(every)
-    n_rows, in_chunk = rows.weights.sum(), jnp.int32(length)
-    uniforms = barrier(jax.random.uniform(key, (SAMPLE_ROWS,), rows.values.dtype))
-    places = places_of_ranks((uniforms * n_rows).astype(jnp.int32), rows)
+    in_chunk = jnp.int32(length)
+    places = places_of_ranks(ranks_of_sample(key, rows.weights.sum()).astype(jnp.int32), rows)
     chunk, place = jax.lax.div(places, in_chunk), jax.lax.rem(places, in_chunk)
     valid = jnp.ones(SAMPLE_ROWS, rows.values.dtype)
     return Sample(rows.values[chunk, :, place].T, places, valid, labels[chunk, :, place].T)
+
+
+def ranks_of_sample(key: Array, n_rows: Array) -> Array:
+    """Return which of many rows a sample takes, (M,) out of 0, ..., N - 1."""
+    uniforms = barrier(jax.random.uniform(key, (SAMPLE_ROWS,), n_rows.dtype))
+    return (uniforms * n_rows).astype(int)
 
 
 def padding_last(sample: Sample) -> Sample:

@@ -14,6 +14,7 @@ from ..model.mixture import Mixture, Statistics
 from ..numerics.moments import weighted_sums
 from ..numerics.rows import Rows
 from .anchors import Choice
+from .group import is_inside
 
 
 class Division(NamedTuple):
@@ -28,6 +29,62 @@ class Division(NamedTuple):
     statistics: Statistics
     is_first: Array
     log_probability: Array
+
+
+class Placed(NamedTuple):
+    """Rows as a division sees them: labels and uniform numbers (B, n), and places (n,)."""
+
+    labels: Array
+    uniforms: Array
+    places: Array
+
+
+class Known(NamedTuple):
+    """Whose label is known, (n,), and whether those of S are on the first side, (B,)."""
+
+    is_known: Array
+    is_first: Array
+
+
+class RowSides(NamedTuple):
+    """Whether rows are on the first side and in S, (B, n) each, and log q of all, (B,)."""
+
+    is_first: Array
+    inside: Array
+    log_probability: Array
+
+
+def sides_of(
+    log_joint: Array,
+    placed: Placed,
+    weights: Array,
+    choice: Choice,
+    anchors: Array,
+    known: Known | None = None,
+) -> RowSides:
+    """Put rows on the sides of the move.
+
+    Args:
+        log_joint: of the launch, (B, 2, n).
+        placed: the rows.
+        weights: 1 for rows, 0 for padding, (n,).
+        choice: the moves.
+        anchors: places of the anchors, (B, 2); each stays on its side.
+        known: rows whose label is known, if there are any.
+    """
+    labels = placed.labels
+    first = choice.first[:, None].astype(labels.dtype)
+    inside = is_inside(labels, choice) * weights
+    log_odds = log_joint[:, 0] - log_joint[:, 1]
+    is_anchor = placed.places == anchors[:, :, None]
+    drawn_first = (placed.uniforms < jax.nn.sigmoid(log_odds)) & ~is_anchor[:, 1] | is_anchor[:, 0]
+    is_fixed = is_anchor.any(1)
+    if known is not None:
+        drawn_first = jnp.where(known.is_known, known.is_first[:, None], drawn_first)
+        is_fixed |= known.is_known
+    is_first = jnp.where(choice.is_split[:, None], drawn_first, labels == first)
+    log_q = jax.nn.log_sigmoid(jnp.where(is_first, log_odds, -log_odds))
+    return RowSides(is_first, inside, (log_q * inside * ~is_fixed).sum(-1))
 
 
 def divide(
@@ -58,25 +115,15 @@ def divide(
     flat = family.natural(launched).reshape(2 * n_chains, -1)
     places = jnp.arange(rows.weights.size).reshape(rows.weights.shape)
     parts = (rows, labels, row_uniforms(keys, rows), places)
-    first, second = (one[:, None].astype(labels.dtype) for one in (choice.first, choice.second))
     current = Mixture(jnp.zeros(drawn.means.shape[:2]), drawn.means, drawn.covariance)
     tight = is_tight(family, current) | is_tight(family, launched)
 
-    def sides(joint: Array, part: Any) -> tuple[Array, Array, Array]:
-        """Return who is on side one and who in S, (B, n), and log q, (B,)."""
+    def sides(joint: Array, part: Any) -> RowSides:
         rows, labels, uniforms, places = part
-        inside = ((labels == first) | (labels == second)) * rows.weights
-        log_odds = joint[:, 0] - joint[:, 1]
-        is_anchor = places == anchors[:, :, None]
-        drawn_first = (uniforms < jax.nn.sigmoid(log_odds)) & ~is_anchor[:, 1] | is_anchor[:, 0]
-        is_fixed = is_anchor.any(1)
-        if known_first is not None:
-            is_known = rows.labels >= 0
-            drawn_first = jnp.where(is_known, known_first[:, None], drawn_first)
-            is_fixed |= is_known
-        is_first = jnp.where(choice.is_split[:, None], drawn_first, labels == first)
-        log_q = jax.nn.log_sigmoid(jnp.where(is_first, log_odds, -log_odds))
-        return is_first, inside, (log_q * inside * ~is_fixed).sum(-1)
+        known = None if known_first is None else Known(rows.labels >= 0, known_first)
+        return sides_of(
+            joint, Placed(labels, uniforms, places), rows.weights, choice, anchors, known
+        )
 
     def by_product(_: None) -> tuple[Statistics, Array, Array]:
         def chunk(carry: Any, part: Any) -> tuple[Any, Array]:

@@ -114,7 +114,7 @@ class Gibbs:
         """
         weights = require_prior(model)
         require_rows(model, data)
-        require_no_moves(self.moves, data)
+        require_no_births(self.moves, data)
         kept_rows = data.n_rows if "birth_death" in self.moves else 0
         require_memory(model, self.n_chains, self.n_draws, SLICE, kept_rows, self.memory)
         key_run, key_labels, key_start = split_key(key)
@@ -150,9 +150,9 @@ class Gibbs:
 
     def runner(self, family: Family, data: Table) -> Runner:
         """Return what runs a slice of sweeps, and the longest slice."""
-        if isinstance(data, Source):
-            return Runner(partial(run_slice_over, family, data), 1)
         static = Static(family, *(move in self.moves for move in MOVES))
+        if isinstance(data, Source):
+            return Runner(partial(run_slice_over, static, data), 1)
         return Runner(partial(run_slice, static), SLICE)
 
     def thinning(self, n_rows: int) -> int:
@@ -217,12 +217,12 @@ def require_rows(model: Model, data: Table) -> None:
     )
 
 
-def require_no_moves(moves: Sequence[str], data: Table) -> None:
-    """Raise if moves are asked for that look at the labels of rows that are elsewhere."""
-    if isinstance(data, Source) and moves:
+def require_no_births(moves: Sequence[str], data: Table) -> None:
+    """Raise if births and deaths are asked for with rows that are elsewhere."""
+    if isinstance(data, Source) and "birth_death" in moves:
         raise ValueError(
-            f"Expected no further moves over {data.kind} rows, got moves={tuple(moves)}, which look at the label of "
-            "every row. Pass engine=bg.Gibbs(moves=()), or take the rows into memory."
+            f"Expected split-merge moves alone over {data.kind} rows, got moves={tuple(moves)}: births and deaths "
+            "keep the densities of all rows. Pass engine=bg.Gibbs(), or take the rows into memory."
         )
 
 

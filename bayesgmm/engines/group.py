@@ -39,17 +39,36 @@ def sample_group(key: Array, rows: Rows, labels: Array, sample: Sample, choice: 
     """
     if few_rows(rows):
         return Group(sample.columns, is_inside(sample.labels, choice) * sample.valid)
-    n_rows, length = rows.weights.sum(), jnp.int32(rows.weights.shape[-1])
+    length = jnp.int32(rows.weights.shape[-1])
+    ranks = ranks_of_group(key, rows.weights.sum()).astype(jnp.int32)
+    places = barrier(places_of_ranks(ranks, rows))
+    there = labels[jax.lax.div(places, length), :, jax.lax.rem(places, length)]
+    chosen, is_found = first_inside(there.T, choice)
+    chosen = places[chosen]
+    columns = rows.values[jax.lax.div(chosen, length), :, jax.lax.rem(chosen, length)]
+    return Group(jnp.swapaxes(columns, -1, -2), is_found.astype(rows.values.dtype))
+
+
+def ranks_of_group(key: Array, n_rows: Array) -> Array:
+    """Return which of many rows are looked at, (tries * M,) out of 0, ..., N - 1."""
     # Multiples of the golden ratio spread evenly over the rows, however these are sorted.
     steps = jnp.arange(TRIES * SAMPLE_ROWS) * GOLDEN_RATIO
-    spread = (jax.random.uniform(key, (), rows.values.dtype) + steps) % 1
-    places = barrier(places_of_ranks((spread * n_rows).astype(jnp.int32), rows))
-    there = labels[jax.lax.div(places, length), :, jax.lax.rem(places, length)]
-    inside = is_inside(there.T, choice).reshape(-1, TRIES, SAMPLE_ROWS)
-    found = inside.argmax(1)
-    chosen = jnp.take_along_axis(places.reshape(1, TRIES, SAMPLE_ROWS), found[:, None], 1)[:, 0]
-    columns = rows.values[jax.lax.div(chosen, length), :, jax.lax.rem(chosen, length)]
-    return Group(jnp.swapaxes(columns, -1, -2), inside.any(1).astype(rows.values.dtype))
+    spread = (jax.random.uniform(key, (), n_rows.dtype) + steps) % 1
+    return (spread * n_rows).astype(int)
+
+
+def first_inside(labels: Array, choice: Choice) -> tuple[Array, Array]:
+    """Choose, of the rows looked at for each place in the sample, the first that belongs to S.
+
+    Args:
+        labels: of the rows looked at, (B, tries * M).
+        choice: the moves, (B,).
+
+    Returns:
+        Positions among the rows looked at, and whether any belongs to S, (B, M) each.
+    """
+    inside = is_inside(labels, choice).reshape(-1, TRIES, SAMPLE_ROWS)
+    return inside.argmax(1) * SAMPLE_ROWS + jnp.arange(SAMPLE_ROWS), inside.any(1)
 
 
 def is_inside(labels: Array, choice: Choice) -> Array:

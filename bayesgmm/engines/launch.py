@@ -23,7 +23,7 @@ CORES = 0.25
 
 
 def launch(
-    key: Array,
+    keys: Array,
     family: Family,
     components: Components,
     scale: Array,
@@ -34,7 +34,7 @@ def launch(
     """Fit two components to S in each chain, (B, 2, ...).
 
     Args:
-        key: random key.
+        keys: one key per chain, (B,).
         family: the covariance family.
         components: the prior of the components.
         scale: scale of the covariances' prior, (B, ...).
@@ -53,7 +53,7 @@ def launch(
     centre = Mixture(jnp.zeros(means.shape[:2]), means, covariance)
     white = family.residuals(centre, columns if is_shared else columns[:, None])[:, 0]
     white_anchors = family.residuals(centre, anchors[:, None])[:, 0]
-    share = starting_shares(key, white, white_anchors)
+    share = starting_shares(keys, white, white_anchors)
 
     def fit(share: Array) -> Mixture:
         weights = barrier(jnp.stack([share, 1 - share], 1) * (inside * growth)[:, None])
@@ -70,17 +70,17 @@ def launch(
     return fit(jax.lax.fori_loop(0, LAUNCH_UPDATES - 1, update, share))
 
 
-def starting_shares(key: Array, white: Array, anchors: Array) -> Array:
+def starting_shares(keys: Array, white: Array, anchors: Array) -> Array:
     """Divide S around the anchors, or into the first one's neighbourhood and the rest, (B, M).
 
     Args:
-        key: random key.
+        keys: one key per chain, (B,).
         white: rows of the sample in the metric of S, (B, D, M).
         anchors: the anchors in that metric, (B, D, 2).
     """
     from_first, from_second = (((white - anchors[..., i, None]) ** 2).sum(1) for i in (0, 1))
-    uniforms = jax.random.uniform(key, (2, len(white), 1), white.dtype)
-    sharpness = jnp.exp(uniforms[0] * LOG_SHARPNESS)
-    is_core = uniforms[1] < CORES
+    uniforms = jax.vmap(lambda key: jax.random.uniform(key, (2, 1), white.dtype))(keys)
+    sharpness = jnp.exp(uniforms[:, 0] * LOG_SHARPNESS)
+    is_core = uniforms[:, 1] < CORES
     core = jnp.exp(-from_first * sharpness / 2)
     return jnp.where(is_core, core, jax.nn.sigmoid((from_second - from_first) * sharpness / 2))

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from ..model.allocation import Allocation, allocate, barrier, draw_numbers
 from ..model.completion import allocate_and_complete, whole_rows
@@ -34,28 +35,23 @@ from ..model.mixture import Mixture, Statistics
 from ..model.weights import PartitionPrior, is_random
 from ..numerics.rows import Rows
 from .birth_death import Births, birth_death
+from .decision import Tally
 from .densities import allocate_by
 from .known import known_sums
-from .moves import Moved, Tally, split_merge
+from .moves import Moved, split_merge
+from .schedule import (
+    FEW,
+    FEW_ROWS,
+    MANY,
+    MANY_ROWS,
+    SOME,
+    Schedule,
+    is_kept,
+    is_settling,
+    number_of_moves,
+)
 
 SLICE = 128
-
-
-class Series(NamedTuple):
-    """A number of births and deaths, and in which sweeps: every so many."""
-
-    n_moves: int
-    every: int
-
-
-# Split-merge moves: where a pass over the rows costs little, one and two more per column in every
-# sweep, since in more columns fewer are accepted; among more rows one, and beyond in every third
-# sweep, as beside births and deaths; some while chains settle. Births and deaths mix better following
-# each other than spread over sweeps, so that they come in series.
-FEW_ROWS, MANY_ROWS = 2_000, 20_000
-MOST_MOVES = 8
-SETTLING_MOVES = 3
-FEW, SOME, MANY = Series(2, 1), Series(8, 4), Series(8, 32)
 CONCENTRATION_STEPS = 2
 # Random-walk steps of log alpha: from fine to coarse, so that no scale needs tuning.
 LOG_STEP = (-2.0, 1.0)
@@ -67,15 +63,6 @@ class Static(NamedTuple):
     family: Family
     split_merge: bool
     birth_death: bool
-
-
-class Schedule(NamedTuple):
-    """Sweeps of warm-up, draws per chain, sweeps per draw, and chains of the run, () each."""
-
-    n_warmup: Array
-    n_draws: Array
-    thin: Array
-    n_chains: Array
 
 
 class Problem(NamedTuple):
@@ -105,7 +92,7 @@ class State(NamedTuple):
 
     Attributes:
         n_done: sweeps done, ().
-        labels: (n_chunks, B, chunk); None where they are not kept.
+        labels: (n_chunks, B, chunk); for rows that are elsewhere what they are drawn from, ``Redrawn``.
         statistics: of the labels, (B, K, ...).
         drawn: parameters, (B, K, ...).
         concentration: (B,).
@@ -152,7 +139,7 @@ def run_slice(static: Static, problem: Problem, state: State, n: Array) -> tuple
 def sweep(static: Static, problem: Problem, state: State) -> tuple[State, Draw]:
     """Run one sweep of all chains."""
     keys = sweep_keys(problem, state.n_done)
-    moved = barrier(move(static, problem, state, keys[:, 0]))
+    moved = barrier(move(static, problem, state, keys[:, 0], shared_key(problem, state.n_done)))
     given = parameters(problem, keys[:, 1:5], state, moved)
     mixture, births, labelling = births_and_labels(
         static, problem, state.n_done, keys[:, 5], given.concentration, given.scale, given.mixture
@@ -219,21 +206,16 @@ def recorded(
     return new, draw
 
 
-def is_kept(schedule: Schedule, index: Array) -> Array:
-    """Say whether a sweep gives a draw, or would if warm-up were not discarded, ()."""
-    return (index - schedule.n_warmup + 1) % schedule.thin == 0
-
-
-def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
+def move(static: Static, problem: Problem, state: State, keys: Array, shared: Array) -> Moved:
     """Run the moves that were asked for, the more the fewer rows there are."""
     if static.split_merge and state.statistics.counts.shape[-1] > 1:
-        settles = 2 * state.n_done < problem.schedule.n_warmup
+        settles = is_settling(problem.schedule, state.n_done)
         rows = whole_rows(problem.rows, state.values)
         sums = known_sums(static.family, state.statistics.counts.shape[-1], rows)
 
         def step(i: Array, moved: Any) -> Any:
             return split_merge(
-                jax.vmap(lambda key: jax.random.fold_in(key, i))(keys),
+                *step_keys(keys, shared, i),
                 static.family,
                 problem.components,
                 problem.partition,
@@ -244,14 +226,20 @@ def move(static: Static, problem: Problem, state: State, keys: Array) -> Moved:
                 sums,
             )
 
-        n_rows = problem.rows.weights.sum()
-        n_columns = problem.rows.values.shape[1]
-        many_rows = FEW_ROWS if static.birth_death else MANY_ROWS
-        rarely = jnp.where(n_rows < many_rows, 1, state.n_done % 3 == 0)
-        n_moves = jnp.where(settles, SETTLING_MOVES, rarely)
-        n_moves = jnp.where(n_rows <= FEW_ROWS, min(1 + 2 * n_columns, MOST_MOVES), n_moves)
+        n_moves = number_of_moves(
+            problem.rows.weights.sum(),
+            problem.rows.values.shape[1],
+            state.n_done,
+            settles,
+            beside_births=static.birth_death,
+        )
         return jax.lax.fori_loop(0, n_moves, step, unmoved(problem, state))
     return unmoved(problem, state)
+
+
+def step_keys(keys: Array, shared: Array, i: ArrayLike) -> tuple[Array, Array]:
+    """Return the keys of the chains (B,) and of all of them () for one of the moves of a sweep."""
+    return jax.vmap(lambda key: jax.random.fold_in(key, i))(keys), jax.random.fold_in(shared, i)
 
 
 def births_and_labels(
@@ -350,13 +338,17 @@ def draw_concentration(
 
 def sweep_keys(problem: Problem, index: Array) -> Array:
     """Return the keys of one sweep, (B, 6): functions of chain and sweep alone."""
+    return jax.vmap(partial(keys_of_chain, problem.key, index))(problem.chains)
 
-    def one(chain: Array) -> Array:
-        return jax.random.split(
-            jax.random.fold_in(jax.random.fold_in(problem.key, chain), index), 6
-        )
 
-    return jax.vmap(one)(problem.chains)
+def keys_of_chain(key: Array, index: Array, chain: Array) -> Array:
+    """Return the keys of one sweep of a chain, (6,)."""
+    return jax.random.split(jax.random.fold_in(jax.random.fold_in(key, chain), index), 6)
+
+
+def shared_key(problem: Problem, index: Array) -> Array:
+    """Return the key of what the moves of all chains share in a sweep: that of the first chain, ()."""
+    return keys_of_chain(problem.key, index, jnp.zeros_like(problem.chains[0]))[0]
 
 
 def label_keys(problem: Problem, index: Array) -> Array:

@@ -1,8 +1,8 @@
 """Sweeps with their pass outside one program: over rows that stay in files or on machines.
 
-The same sweeps as in ``sweep``, without further moves: parameters are drawn from the statistics of the
+The same sweeps as in ``sweep``, without births and deaths: parameters are drawn from the statistics of the
 labels, and labels, block by block, from a number that is a function of key and row alone. Only their
-statistics are kept.
+statistics are kept, and what they were drawn from (``redrawn``).
 """
 
 from functools import partial
@@ -18,19 +18,23 @@ from ..model.families.base import Family
 from ..model.kernel import PRODUCT, RESIDUAL, Form
 from ..model.mixture import Mixture
 from ..numerics.rows import Rows
+from .decision import Tally
 from .first_state import Beginning, state_at
+from .moves import Moved
+from .moves_over import moved_over, where_it_is
 from .outside import tightness_matters
+from .redrawn import freshly_drawn
 from .sweep import (
     Draw,
     Parameters,
     Problem,
     State,
+    Static,
     label_keys,
     nothing_done,
     parameters,
     recorded,
     sweep_keys,
-    unmoved,
 )
 
 
@@ -42,14 +46,21 @@ class Labelled(NamedTuple):
 
 
 def run_slice_over(
-    family: Family, source: Source, problem: Problem, state: State, n: Any
+    static: Static, source: Source, problem: Problem, state: State, n: Any
 ) -> tuple[State, Draw]:
     """Run n sweeps; return the state and the draws, (n, B, ...)."""
-    draws = []
+    draws, family = [], static.family
     for _ in range(int(n)):
-        keys, given = proposed(problem, state)
+        moved = (
+            moved_over(family, source, problem, state)
+            if static.split_merge
+            else where_it_is(problem, state)
+        )
+        keys, given = proposed(problem, state, moved)
         labelled = label_rows(family, source, keys, given.mixture)
-        state, draw = state_after(family, labelled.form, problem, state, given, labelled.sums)
+        state, draw = state_after(
+            family, labelled.form, problem, state, keys, given, moved.tally, labelled.sums
+        )
         draws.append(jax.tree.map(np.asarray, draw))
     return state, jax.tree.map(lambda *leaves: np.stack(leaves), *draws)
 
@@ -69,25 +80,34 @@ def labelled_sums(family: Family, form: Form, given: tuple[Array, Mixture], rows
 
 
 @jax.jit
-def proposed(problem: Problem, state: State) -> tuple[Array, Parameters]:
+def proposed(problem: Problem, state: State, moved: Moved) -> tuple[Array, Parameters]:
     """Return the keys of the labels and the parameters that a sweep begins with."""
     keys = sweep_keys(problem, state.n_done)
-    given = parameters(problem, keys[:, 1:5], state, unmoved(problem, state))
+    given = parameters(problem, keys[:, 1:5], state, moved)
     return label_keys(problem, state.n_done), given
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def state_after(
-    family: Family, form: Form, problem: Problem, state: State, given: Parameters, sums: Any
+    family: Family,
+    form: Form,
+    problem: Problem,
+    state: State,
+    keys: Array,
+    given: Parameters,
+    tally: Tally,
+    sums: Any,
 ) -> tuple[State, Draw]:
     """Return the state and the draw after the pass."""
     total, statistics = form.read(family, given.mixture, sums)
-    done = nothing_done(problem.chains.size)
-    return recorded(problem, state, given, done, Allocation(None, statistics, total))
+    _, births = nothing_done(problem.chains.size)
+    labels: Any = freshly_drawn(keys, given.mixture)
+    return recorded(problem, state, given, (tally, births), Allocation(labels, statistics, total))
 
 
 def first_state_over(family: Family, source: Source, problem: Problem, begun: Beginning) -> State:
     """Draw the first labels of chains."""
     form, sums = label_rows(family, source, begun.keys, begun.mixture)
     total, statistics = form.read(family, begun.mixture, sums)
-    return state_at(problem, begun, Allocation(None, statistics, total))
+    labels: Any = freshly_drawn(begun.keys, begun.mixture)
+    return state_at(problem, begun, Allocation(labels, statistics, total))

@@ -82,7 +82,7 @@ def test_many_rows_in_ragged_parts(kind, tmp_path, monkeypatch):
     there = elsewhere(kind, rows, tmp_path)
     spec, engine = bg.MixtureSpec.maximum_likelihood(K), bg.EM(tol=1e-8, max_iter=300)
     assert_same_climb(*(bg.fit(x, spec, engine=engine) for x in (rows, there)), rtol=1e-9)
-    engine = bg.Gibbs(n_chains=2, n_warmup=0, n_draws=50, thin=1, moves=(), progress=False)
+    engine = bg.Gibbs(n_chains=2, n_warmup=0, n_draws=50, thin=1, progress=False)
     assert_same_draws(*(bg.fit(x, AUTO, engine=engine, seed=3) for x in (rows, there)))
 
 
@@ -127,7 +127,7 @@ for here, there in ((rows, bg.shard(rows)), (np.asarray(divided), divided)):
     one, other = (bg.fit(x, spec, engine=engine) for x in (here, there))
     assert len(other.data.parts.values.sharding.device_set) == other.data.mesh.size == 4
     np.testing.assert_allclose(one.log_likelihood, other.log_likelihood, rtol=1e-9)
-gibbs = bg.Gibbs(n_chains=2, n_warmup=0, n_draws=50, thin=1, moves=(), progress=False)
+gibbs = bg.Gibbs(n_chains=2, n_warmup=0, n_draws=50, thin=1, progress=False)
 auto = bg.MixtureSpec(max_components=8)
 one, other = (bg.fit(x, auto, engine=gibbs, seed=3) for x in (rows, bg.shard(rows, jax.devices()[:3])))
 np.testing.assert_array_equal(one.counts, other.counts)

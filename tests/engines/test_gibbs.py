@@ -16,7 +16,8 @@ from textbook import assert_three_parts
 import bayesgmm as bg
 from bayesgmm.engines import gibbs
 from bayesgmm.engines.memory import require_memory
-from bayesgmm.engines.sweep import FEW, MOST_MOVES, SLICE
+from bayesgmm.engines.schedule import FEW, MOST_MOVES
+from bayesgmm.engines.sweep import SLICE
 from bayesgmm.model.resolved import resolve
 
 # One shape throughout, so that each program is compiled once.

@@ -67,16 +67,45 @@ def test_a_tight_component_too(tmp_path, ragged):
     assert_close(other.log_likelihood[:, 0], one.log_likelihood[:, 0], rtol=1e-6)
 
 
+MOVING = {"moves": ("split_merge",), "n_chains": 4, "n_warmup": 10, "n_draws": 4}
+
+
+@pytest.mark.parametrize("spec", slow_after(1, SPECS, lambda spec: str(spec.covariance)))
+def test_it_moves_as_over_rows_in_memory(tmp_path, ragged, spec):
+    """In memory two chains to a team or more, as there are cores; over the file all together."""
+    one, other = both(tmp_path, table(7_013), spec, **MOVING)
+    assert_same_draws(one, other)
+    for name in ("split_accepted", "merge_accepted", "split_proposed", "merge_proposed"):
+        np.testing.assert_array_equal(other.sample_stats[name], one.sample_stats[name])
+    assert sum(other.sample_stats[f"{name}_proposed"].sum() for name in ("split", "merge")) > 0
+
+
+@pytest.mark.slow
+def test_moves_among_few_rows_lead_to_the_same_posterior(tmp_path):
+    """Up to 2,048 rows are all in the sample, where padding makes other random numbers in memory."""
+    rows = table(150)
+    one, other = both(
+        tmp_path, rows, n_warmup=500, n_draws=2_000, n_chains=4, thin=2, moves=("split_merge",)
+    )
+    shares = [[(fit.n_clusters == k).mean() for k in range(2, 6)] for fit in (one, other)]
+    spread = [
+        np.std([(fit.n_clusters == k).mean(1) for k in range(2, 6)], axis=1, ddof=1) / 2
+        for fit in (one, other)
+    ]
+    gap = np.abs(np.subtract(*shares))
+    assert (gap < 5 * np.hypot(*spread) + 0.01).all()
+
+
 @pytest.mark.slow
 def test_fifty_sweeps_over_many_rows(tmp_path, monkeypatch):
     rows_per_block(monkeypatch, 17_321, D)
     assert_same_draws(*both(tmp_path, table(100_000), n_warmup=0, n_draws=50))
 
 
-def test_moves_over_labels_are_refused(tmp_path):
+def test_births_over_rows_elsewhere_are_refused(tmp_path):
     np.save(tmp_path / "rows.npy", table(100))
-    with pytest.raises(ValueError, match=r"Pass engine=bg\.Gibbs\(moves=\(\)\)"):
-        bg.fit(tmp_path / "rows.npy")
+    with pytest.raises(ValueError, match=r"Pass engine=bg\.Gibbs\(\)"):
+        bg.fit(tmp_path / "rows.npy", engine=bg.Gibbs(moves=("split_merge", "birth_death")))
 
 
 def test_an_interruption_keeps_the_draws(tmp_path, ragged, monkeypatch):
