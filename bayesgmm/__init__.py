@@ -59,6 +59,7 @@ _HOME = {
     "log_density": "posterior.density",
     "log_density_with_error": "posterior.density",
     "loo": "posterior.loo",
+    "map_rows": "data.sources",
     "marginal": "posterior.condition",
     "membership": "posterior.membership",
     "merge_components": "posterior.merging",
@@ -109,7 +110,7 @@ if TYPE_CHECKING:
     from . import datasets, plots
     from .api import em_path, fit
     from .data.dataset import Dataset, DataWarning
-    from .data.sources import Source, Streamed, shard, stream
+    from .data.sources import Source, Streamed, map_rows, shard, stream
     from .diagnostics.checks import diagnose
     from .diagnostics.datatree import to_datatree
     from .diagnostics.diagnosis import Diagnosis

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 import jax
 import numpy as np
 
+from .data.dataset import Dataset
 from .data.sources import Source
 from .data.tabular import Table
 from .model.allocation import redraw_labels
@@ -158,6 +159,26 @@ class Fit:
         """
         labels = self.labels_of_draws(np.arange(self.log_likelihood.size), rows)
         return labels.reshape(*(self.log_likelihood.shape or (1, 1)), -1)
+
+    def labels_at(self, rows: Any, numbers: np.ndarray, draws: Any = None) -> np.ndarray:
+        """Redraw the labels behind ``counts`` of some of the rows, wherever they are.
+
+        For rows that are elsewhere, by ``bg.map_rows(fit.labels_at, ..., numbered=True)``.
+
+        Args:
+            rows: rows (n, D) of those that were fitted, in the data's units.
+            numbers: their numbers among all, (n,).
+            draws: indices (S,) into the draws of all chains, laid end to end; all by default.
+
+        Returns:
+            Components, (n, S). For a point the most probable ones, (n, 1).
+        """
+        index = np.arange(self.log_likelihood.size) if draws is None else np.asarray(draws)
+        part = Dataset(
+            np.asarray(rows), self.data.names, self.data.named, places=np.asarray(numbers)
+        )
+        vars(part)["affine"] = self.model.affine
+        return replace(self, data=part).labels_of_draws(index).T
 
     def labels_of_draws(self, draws: np.ndarray, rows: Any = None) -> np.ndarray:
         """Redraw the labels of some draws only.

@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from ..api import fit
 from ..data.dataset import Dataset
+from ..data.sources import dask_in_dask_out
 from ..diagnostics.checks import diagnose
 from ..diagnostics.datatree import to_datatree
 from ..diagnostics.summary import summary
@@ -232,10 +233,12 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
         pmf = self.n_clusters_pmf_
         return int(pmf.index[int(np.argmax(pmf.to_numpy()))])
 
+    @dask_in_dask_out
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable cluster of rows (M, D), (M,)."""
         return membership(self._fitted(), self.partition_, X).mean.argmax(1)
 
+    @dask_in_dask_out
     def predict_proba(self, X: Any, interval: float | None = None) -> Any:
         """Return the probabilities of membership in the clusters of ``partition_``.
 
@@ -252,10 +255,12 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
         result = membership(self._fitted(), self.partition_, X, interval)
         return result.mean if interval is None else Bunch(**result._asdict())
 
+    @dask_in_dask_out
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the log posterior predictive density of rows (M, D), (M,)."""
         return log_density(self._fitted(), X)
 
+    @dask_in_dask_out
     def anomaly_score(self, X: Any) -> np.ndarray:
         """Return the share of predictive mass less dense than rows (M, D), (M,), small if unusual."""
         return anomaly_score(self._fitted(), X, seed=seed_of(self.random_state))

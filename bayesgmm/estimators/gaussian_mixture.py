@@ -28,6 +28,7 @@ from sklearn.utils.validation import validate_data
 from ..api import fit
 from ..data.dataset import Dataset
 from ..data.marks import check_weights
+from ..data.sources import dask_in_dask_out
 from ..data.table import read_table
 from ..diagnostics.restarts import restarts
 from ..engines.em import EM
@@ -267,14 +268,17 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
 
     # Using it
 
+    @dask_in_dask_out
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable component of rows (M, D), (M,)."""
         return self._log_responsibilities(X).argmax(1)
 
+    @dask_in_dask_out
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each component for rows (M, D), (M, K)."""
         return np.exp(self._log_responsibilities(X))
 
+    @dask_in_dask_out
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the log-likelihood of rows (M, D), (M,)."""
         return log_density(self._fitted(), self._rows(X))

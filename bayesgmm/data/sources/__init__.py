@@ -2,8 +2,10 @@
 
 from .base import Kernel, Source
 from .collection import Chunked, is_collection
+from .left_behind import left_behind
+from .mapping import dask_in_dask_out, map_rows
 from .sharded import Sharded, shard
-from .streamed import Streamed, left_behind, stream
+from .streamed import Streamed, stream
 
 __all__ = [
     "Chunked",
@@ -11,8 +13,10 @@ __all__ = [
     "Sharded",
     "Source",
     "Streamed",
+    "dask_in_dask_out",
     "is_collection",
     "left_behind",
+    "map_rows",
     "shard",
     "stream",
 ]

@@ -66,6 +66,12 @@ class Source(ABC):
             The sums.
         """
 
+    def __reduce__(self) -> Any:
+        """Leave the rows behind: what a function of a fit needs in another process is not its rows."""
+        from .left_behind import left_behind
+
+        return left_behind, (self.sample, self.n_rows)
+
     @property
     def n_rows(self) -> int:
         """Number of rows, N."""

@@ -1,6 +1,5 @@
 """Rows of a Dask collection: chunks stay on the workers, parameters go out, sums come back."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -29,15 +28,12 @@ class Chunked(Source):
         named: whether the names came with the collection.
         dtype: floating-point type in which results are handed back.
         summary: what the first pass found.
-        chunks: delayed rows, one by one.
+        parts: the rows, chunk by chunk.
         sizes: rows in each chunk.
-        collection: where they came from. Persisted chunks live as long as somebody has it; the delayed ones
-            do not hold them.
     """
 
-    chunks: Sequence[Any]
+    parts: "Parts"
     sizes: tuple[int, ...]
-    collection: Any
     kind: ClassVar[str] = "Dask's"
 
     def reduce(self, kernel: Kernel, parameters: Any, n_features: int) -> Any:
@@ -50,7 +46,7 @@ class Chunked(Source):
         parts = [
             of_chunk(message, chunk, first)
             for chunk, first, size in zip(
-                self.chunks, firsts_of(self.sizes), self.sizes, strict=True
+                self.parts.chunks, firsts_of(self.sizes), self.sizes, strict=True
             )
             if size
         ]
@@ -76,7 +72,7 @@ def open_collection(collection: Any, seed: int = 0) -> Chunked:
 
     require_workers()
     found = parts_of(collection)
-    names = found.names or tuple(f"x{j}" for j in range(collection.shape[1]))
+    names = found.names or tuple(f"x{j}" for j in range(found.n_columns))
     look, pick = dask.delayed(look_at), dask.delayed(np.take)
     looks: tuple[Look, ...] = dask.compute(*(look(chunk, len(names)) for chunk in found.chunks))
     require_good(looks, names)
@@ -96,9 +92,7 @@ def open_collection(collection: Any, seed: int = 0) -> Chunked:
     )
     summary = summary_of(looks, np.concatenate(sample), chosen)
     check_spread(np.stack([summary.lowest, summary.highest]), names)
-    return Chunked(
-        names, found.names is not None, found.dtype, summary, found.chunks, sizes, collection
-    )
+    return Chunked(names, found.names is not None, found.dtype, summary, found, sizes)
 
 
 def firsts_of(sizes: tuple[int, ...]) -> list[int]:
@@ -129,9 +123,18 @@ def require_workers() -> None:
 
 
 class Parts(NamedTuple):
-    """Column names if there are any, delayed chunks of rows, and the type of results."""
+    """A Dask collection as rows.
+
+    Attributes:
+        names: column names, if there are any.
+        n_columns: number of columns, D.
+        chunks: delayed rows (n, D), one by one. Their graphs are not optimised: those that are do not hold what is
+            persisted.
+        dtype: floating-point type in which results are handed back.
+    """
 
     names: tuple[str, ...] | None
+    n_columns: int
     chunks: list[Any]
     dtype: np.dtype
 
@@ -151,7 +154,8 @@ def parts_of(collection: Any) -> Parts:
         )
     dtype = floating(collection.dtype)
     whole_rows = collection if collection.numblocks[1] == 1 else collection.rechunk({1: -1})
-    return Parts(None, list(whole_rows.to_delayed().ravel()), dtype)
+    chunks = list(whole_rows.to_delayed(optimize_graph=False).ravel())
+    return Parts(None, collection.shape[1], chunks, dtype)
 
 
 def parts_of_frame(frame: Any) -> Parts:
@@ -167,5 +171,6 @@ def parts_of_frame(frame: Any) -> Parts:
     is_single = all(kind.kind == "f" and kind.itemsize == 4 for kind in frame.dtypes)
     dtype = np.dtype(np.float32 if is_single else np.float64)
     of_part = dask.delayed(rows_of_frame)
-    chunks = [of_part(part, names, dtype, i) for i, part in enumerate(frame.to_delayed())]
-    return Parts(names, chunks, dtype)
+    parts = frame.to_delayed(optimize_graph=False)
+    chunks = [of_part(part, names, dtype, index) for index, part in enumerate(parts)]
+    return Parts(names, len(names), chunks, dtype)

@@ -1,7 +1,6 @@
 """Files of rows, read block by block in their order."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -148,23 +147,6 @@ class SliceReader:
         """Yield rows in order."""
         for start in range(0, self.n_rows, length):
             yield np.asarray(self.rows[start : start + length])
-
-
-@dataclass(frozen=True)
-class LeftBehind:
-    """Rows that were elsewhere when a fit was saved."""
-
-    n_rows: int
-    n_columns: int
-    names: tuple[str, ...] | None
-    dtype: np.dtype
-
-    def blocks(self, length: int) -> Iterator[np.ndarray]:
-        """Refuse: there are no rows here."""
-        raise ValueError(
-            "Expected rows, got a loaded fit, which has a sample of its streamed rows only. Open them again by "
-            "bg.stream, and use fit.sampled for pictures and reports."
-        )
 
 
 def reader_of(source: Any, columns: list[str] | None) -> Reader:

@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..dataset import Dataset, check_spread
+from ..dataset import check_spread
 from .base import Kernel, Source
 from .blocks import Cut, rows_per_block, sum_blocks
 from .collection import is_collection, open_collection
-from .readers import LeftBehind, Reader, reader_of
-from .summary import Summary, chosen_rows, summarise
+from .readers import Reader, reader_of
+from .summary import chosen_rows, summarise
 
 # Bytes of a block of rows: large beside the cost of a call, small beside any memory.
 BLOCK_BYTES = 16 * 2**20
@@ -70,11 +70,3 @@ def stream(source: Any, columns: list[str] | None = None, seed: int = 0) -> Sour
     found = summarise(reader.blocks(rows_per_block(reader.n_columns, BLOCK_BYTES)), names, chosen)
     check_spread(np.stack([found.lowest, found.highest]), names)
     return Streamed(names, reader.names is not None, reader.dtype, found, reader)
-
-
-def left_behind(sample: Dataset, n_rows: int) -> Streamed:
-    """Return streamed rows of which a saved fit has kept the sample only."""
-    reader = LeftBehind(n_rows, sample.n_columns, sample.names, sample.dtype)
-    chosen = np.arange(sample.n_rows) if sample.places is None else sample.places
-    summary = Summary(n_rows, *sample.ends(), sample.affine, sample.values, chosen)
-    return Streamed(sample.names, sample.named, sample.dtype, summary, reader)
