@@ -3,7 +3,9 @@
     uv run python benchmarks/cluster.py                    # 15 minutes; --quick: 3; --only SECTION
 
 ``workers``: an iteration over the same rows, in turn on two workers and in a process that has one core.
-``network``: bytes that go over the wire in an iteration, all processes together, beside the cost model.
+``network``: bytes that go over the wire in an iteration, all processes together, and its seconds, over chunks of
+nearly no rows: what sets of statistics and tasks cost.
+``model``: iterations on up to 1,000 workers by the cost model of the documentation, on paper.
 ``spark``: an iteration of Spark MLlib's ``GaussianMixture`` on two cores (pyspark and Java, where they are
 installed) beside ours on two workers, fewer rows.
 
@@ -124,9 +126,40 @@ def print_network(is_quick: bool) -> None:
             )
             seconds_of(rows, 1)
             sent = per_iteration(partial(bytes_of, rows))
+            spent = np.median([per_iteration(partial(seconds_of, rows)) for _ in range(3)])
             print(
-                f"{n_chunks:>4} chunks: {sent:>9,.0f} bytes, {sent / model:.1f} sets of statistics"
+                f"{n_chunks:>4} chunks: {sent:>9,.0f} bytes, {sent / model:.1f} sets of statistics, "
+                f"{1e3 * spent:.0f} ms"
             )
+
+
+# Measured by the other sections: seconds of a million rows on a core, of a task, and of a pass without rows.
+MILLION_ROWS, TASK, PASS = 0.095, 0.0011, 0.02
+# Assumed of a network: seconds of a message, and bytes a second.
+LATENCY, BANDWIDTH = 1e-3, 1.25e8
+
+
+def predicted(n_workers: int, rows_each: float, chunks_each: int) -> float:
+    """Return the seconds of an iteration by the cost model of the documentation."""
+    features = 1 + N_COLUMNS + N_COLUMNS * (N_COLUMNS + 1) // 2
+    statistics = 8 * N_COMPONENTS * features
+    n_tasks = n_workers * chunks_each * (1 + 1 / 7)
+    depth = np.ceil(np.log(max(n_workers, 2)) / np.log(8))
+    of_tree = depth * (LATENCY + 8 * statistics / BANDWIDTH)
+    of_parameters = n_workers * statistics / BANDWIDTH
+    return rows_each / 1e6 * MILLION_ROWS + n_tasks * TASK + of_tree + of_parameters + PASS
+
+
+def print_model(is_quick: bool) -> None:
+    """Print weak scaling by the cost model."""
+    del is_quick
+    print(
+        "\nseconds an iteration by the model, and the share of one worker's speed that each keeps"
+    )
+    for rows_each, chunks_each in ((5e6, 10), (5e7, 10), (5e7, 1)):
+        times = {n: predicted(n, rows_each, chunks_each) for n in (1, 10, 100, 1000)}
+        shown = [f"{n}: {seconds:.2f} ({times[1] / seconds:.0%})" for n, seconds in times.items()]
+        print(f"{rows_each:,.0f} rows in {chunks_each} chunks each; " + ", ".join(shown))
 
 
 def head(block: np.ndarray) -> np.ndarray:
@@ -197,5 +230,11 @@ if __name__ == "__main__":
         alone()
     else:
         run_sections(
-            __doc__, {"workers": print_workers, "network": print_network, "spark": print_spark}
+            __doc__,
+            {
+                "workers": print_workers,
+                "network": print_network,
+                "model": print_model,
+                "spark": print_spark,
+            },
         )
