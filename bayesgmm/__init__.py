@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 # Names load on first use, so that ``import bayesgmm`` costs no more than it must.
 _HOME = {
     "BayesianGaussianMixture": "estimators.bayesian",
+    "CheckpointWarning": "engines.checkpoint",
     "CredibleBall": "posterior.ball",
     "CollapsedError": "engines.em",
     "DataWarning": "data.dataset",
@@ -119,6 +120,7 @@ if TYPE_CHECKING:
     from .diagnostics.restarts import restarts
     from .diagnostics.sensitivity import clusters_by_prior, prior_sensitivity
     from .diagnostics.summary import summary
+    from .engines.checkpoint import CheckpointWarning
     from .engines.em import EM, CollapsedError, EarlyStopWarning
     from .engines.gibbs import Gibbs
     from .engines.numpyro_model import numpyro_model

@@ -120,9 +120,10 @@ def em_path(
     data = dataset_of(X, sample_weight, labels)
     last = fit(data, spec, engine=engine, seed=seed)
     n_updates = len(last.history["log_likelihood"]) - 1
-    path = [fit(data, spec, engine=replace(engine, max_iter=0), seed=seed)] if n_updates else []
+    alone = replace(engine, checkpoint=None)
+    path = [fit(data, spec, engine=replace(alone, max_iter=0), seed=seed)] if n_updates else []
     while len(path) < n_updates:
-        step = replace(engine, start=path[-1].mixture, max_iter=1)
+        step = replace(alone, start=path[-1].mixture, max_iter=1)
         path.append(fit(data, spec, engine=step, seed=seed))
     return [*(on_the_way(one, engine, n) for n, one in enumerate(path)), last]
 

@@ -1,7 +1,8 @@
 """Maximum likelihood and maximum a posteriori by EM, restarts side by side in one program."""
 
+import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -20,6 +21,7 @@ from ..numerics.rows import chunk_length, chunk_rows
 from ..numerics.warn import warn
 from ..result import Fit, Outcome, Status
 from .aitken import remaining_gain
+from .checkpoint import EVERY, Checkpoint, check_settings, open_checkpoint
 from .climb import FINISHED, Climb, Objective, begin, climb, evaluate
 from .driver import drive
 from .outside import agreement_over, climb_over
@@ -64,6 +66,10 @@ class EM:
             the data would hide every cluster; it is replaced by 1e-6 of that variance, with a
             warning.
         progress: whether to show a progress bar.
+        checkpoint: path of a file that keeps how far the run is, also when it is interrupted. Where it
+            exists the run goes on from it, to the same numbers as without a stop; the file of another
+            run is refused.
+        every: seconds between two writings of that file; 0 writes after every slice of work.
 
     Raises:
         ValueError: a setting outside its domain.
@@ -75,6 +81,8 @@ class EM:
     tol: float = 1e-3
     reg_covar: float = 1e-6
     progress: bool = False
+    checkpoint: str | os.PathLike[str] | None = field(default=None, repr=False)
+    every: float = field(default=EVERY, repr=False)
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -85,6 +93,7 @@ class EM:
             _require(is_whole, name, f"to be a whole number >= {lowest}", value)
         _require(self.tol >= 0, "tol", ">= 0", self.tol)
         _require(self.reg_covar >= 0, "reg_covar", ">= 0", self.reg_covar)
+        check_settings(self)
 
     @in_float64
     def run(self, key: Array, model: Model, data: Table) -> Fit:
@@ -103,7 +112,7 @@ class EM:
             Rand index of its labels and those of the best.
 
         Raises:
-            ValueError: a model EM cannot serve, or too few rows for it.
+            ValueError: a model EM cannot serve, too few rows for it, or the checkpoint of another run.
             CollapsedError: every restart began singular.
 
         Warns:
@@ -112,19 +121,24 @@ class EM:
         refuse_unsuitable(model)
         data.require_labels_below(model.n_components)
         self.require_rows(model, data)
+        checkpoint = open_checkpoint(self, key, model, data)
         objective = objective_of(model, self.ridge(model))
         begun = time.perf_counter()
         width = model.family.n_features(data.n_columns) + self.n_init * model.n_components
         length = chunk_length(data.sample.n_rows, width)
         rows: Any = data if isinstance(data, Source) else jax.device_put(data.rows(length))
-        starts = self.starts(key, model, objective, data, rows, length)
-        state = begin(model.family, starts, self.max_iter)
-        end, interrupted = self.climb(model, objective, state, rows)
+
+        def at_start() -> Climb:
+            starts = self.starts(key, model, objective, data, rows, length)
+            return begin(model.family, starts, self.max_iter)
+
+        state = checkpoint.first(at_start)
+        end, interrupted = self.climb(model, objective, state, rows, checkpoint)
         best = best_restart(end)
         compared = agreement_over if isinstance(data, Source) else agreement
         alike = np.asarray(compared(model.family, end.mixture, best, rows))
         seconds = time.perf_counter() - begun
-        fit = build_fit(self, model, data, end, best, interrupted)
+        fit = build_fit(self, model, data, end, best, interrupted, checkpoint.advice)
         more = {"restart_agreement": alike, "seconds": np.asarray(seconds)}
         warn_of_early_stop(fit)
         return replace(fit, history={**fit.history, **more})
@@ -168,7 +182,12 @@ class EM:
         return jax.tree.map(lambda *leaves: np.stack(leaves), *made)
 
     def climb(
-        self, model: Model, objective: Objective, state: Climb, rows: Any
+        self,
+        model: Model,
+        objective: Objective,
+        state: Climb,
+        rows: Any,
+        checkpoint: Checkpoint,
     ) -> tuple[Climb, bool]:
         """Run the compiled loop in slices; return the last state and whether it was interrupted."""
         # A turn over a file takes long: an interruption loses this one only.
@@ -189,6 +208,7 @@ class EM:
             longest=1 if data_stays else self.max_iter + 1,
             progress=self.progress,
             label="EM",
+            checkpoint=checkpoint,
         )
         end = run.state
         if run.interrupted:
@@ -292,11 +312,17 @@ def warn_of_early_stop(fit: Fit) -> None:
 
 
 def build_fit(
-    engine: EM, model: Model, data: Table, end: Climb, best: int, interrupted: bool
+    engine: EM,
+    model: Model,
+    data: Table,
+    end: Climb,
+    best: int,
+    interrupted: bool,
+    advice: str = "",
 ) -> Fit:
     """Describe the run and its best restart."""
     to_data_units = data.total_cells * np.log(model.affine.scale)
-    status = status_of(engine, end, best, interrupted)
+    status = status_of(engine, end, best, interrupted, advice)
     climbed = end.history[best, : int(end.n_iter[best]) + 1] - to_data_units
     left = {}
     if model.spec.is_maximum_likelihood and len(climbed) > 2:
@@ -322,14 +348,14 @@ def build_fit(
     )
 
 
-def status_of(engine: EM, end: Climb, best: int, interrupted: bool) -> Status:
-    """Put the end of the best restart into words."""
+def status_of(engine: EM, end: Climb, best: int, interrupted: bool, advice: str = "") -> Status:
+    """Put the end of the best restart into words, with advice about how to go on."""
     n_iter = int(end.n_iter[best])
     if interrupted and end.phase[best] < FINISHED:
         return Status(
             Outcome.INTERRUPTED,
-            f"Interrupted after {n_iter} updates; the parameters reached are returned. "
-            "Continue from them with start=fit.mixture.",
+            f"Interrupted after {n_iter} updates; the parameters reached are returned."
+            + (advice or " Continue from them with start=fit.mixture."),
         )
     if end.collapsed[best] >= 0:
         return Status(

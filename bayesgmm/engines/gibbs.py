@@ -8,7 +8,7 @@ split-merge moves change many labels at once; see ``sweep`` and ``moves``.
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from ..numerics.precision import in_float64, to_numpy
 from ..numerics.rows import chunk_length
 from ..numerics.streams import unrolled
 from ..result import Fit, Outcome, Status
+from .checkpoint import EVERY, Checkpoint, check_settings, open_checkpoint
 from .driver import drive
 from .first_state import beginning, first_state
 from .memory import require_memory
@@ -36,6 +37,7 @@ from .sweep import (
     Draw,
     Problem,
     Schedule,
+    State,
     Static,
     run_slice,
 )
@@ -67,6 +69,10 @@ class Gibbs:
         memory: GiB that draws, and what births and deaths keep, may take; what would not fit is refused
             before any work.
         progress: whether to show a progress bar.
+        checkpoint: path of a file that keeps how far the run is, also when it is interrupted. Where it
+            exists the run goes on from it, to the same numbers as without a stop; the file of another
+            run is refused.
+        every: seconds between two writings of that file; 0 writes after every slice of work.
 
     Raises:
         ValueError: a setting outside its domain.
@@ -80,6 +86,8 @@ class Gibbs:
     moves: Sequence[str] = DEFAULT_MOVES
     progress: bool = True
     memory: float = 8.0
+    checkpoint: str | os.PathLike[str] | None = field(default=None, repr=False)
+    every: float = field(default=EVERY, repr=False)
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -95,6 +103,7 @@ class Gibbs:
         is_list = not isinstance(self.moves, str) and all(move in MOVES for move in self.moves)
         _require(is_list, "moves", f"a tuple out of {MOVES}", self.moves)
         object.__setattr__(self, "moves", tuple(self.moves))
+        check_settings(self)
 
     @in_float64
     def run(self, key: Array, model: Model, data: Table) -> Fit:
@@ -109,7 +118,8 @@ class Gibbs:
             A posterior Fit with leading axes (C, S).
 
         Raises:
-            ValueError: a model without priors, or draws that would not fit into memory.
+            ValueError: a model without priors, draws that would not fit into memory, or the checkpoint
+                of another run.
             KeyboardInterrupt: interrupted before the first draw was finished.
         """
         weights = require_prior(model)
@@ -117,12 +127,11 @@ class Gibbs:
         require_no_births(self.moves, data)
         kept_rows = data.n_rows if "birth_death" in self.moves else 0
         require_memory(model, self.n_chains, self.n_draws, SLICE, kept_rows, self.memory)
+        checkpoint = open_checkpoint(self, key, model, data)
         key_run, key_labels, key_start = split_key(key)
-        random = np.random.RandomState(seed_of(key))
         width = model.family.n_features(data.n_columns) + self.n_chains * model.n_components
         length = chunk_length(data.sample.n_rows, width)
         rows = jax.device_put(data.sample.rows(length))
-        mixtures = overdispersed_mixtures(random, model, data, rows, self.n_chains)
         thin = self.thinning(data.n_rows)
         schedule = [jnp.asarray(n) for n in (self.n_warmup, self.n_draws, thin, self.n_chains)]
         partition = weights.partition_prior(model.n_components)
@@ -133,20 +142,33 @@ class Gibbs:
             key_run,
             key_labels,
         )
-        teams = []
-        for chains in divided(
-            self.n_chains, alone=data.has_missing, together=isinstance(data, Source)
-        ):
-            part = Problem(*fixed, Schedule(*schedule), jnp.asarray(chains))
-            begun = beginning(part, mixtures, key_start, data.total_weight)
-            state = (
-                first_state_over(model.family, data, part, begun)
-                if isinstance(data, Source)
-                else first_state(model.family, part, begun)
-            )
-            teams.append(Team(part, state))
-        draws, interrupted = self.sample(self.runner(model.family, data), teams)
-        return build_fit(self, model, data, draws, key_labels, interrupted)
+
+        def part(chains: np.ndarray) -> Problem:
+            return Problem(*fixed, Schedule(*schedule), jnp.asarray(chains))
+
+        def at_start() -> list[State]:
+            random, states = np.random.RandomState(seed_of(key)), []
+            mixtures = overdispersed_mixtures(random, model, data, rows, self.n_chains)
+            for chains in divided(
+                self.n_chains, alone=data.has_missing, together=isinstance(data, Source)
+            ):
+                begun = beginning(part(chains), mixtures, key_start, data.total_weight)
+                states.append(
+                    first_state_over(model.family, data, part(chains), begun)
+                    if isinstance(data, Source)
+                    else first_state(model.family, part(chains), begun)
+                )
+            return states
+
+        # A file may come from a machine with more cores, hence teams: they stay as they are.
+        states = checkpoint.first(at_start)
+        divided_as_before = np.split(np.arange(self.n_chains), len(states))
+        teams = [
+            Team(part(chains), state)
+            for chains, state in zip(divided_as_before, states, strict=True)
+        ]
+        draws, interrupted = self.sample(self.runner(model.family, data), teams, checkpoint)
+        return build_fit(self, model, data, draws, key_labels, interrupted, checkpoint.advice)
 
     def runner(self, family: Family, data: Table) -> Runner:
         """Return what runs a slice of sweeps, and the longest slice."""
@@ -161,32 +183,35 @@ class Gibbs:
             return self.thin
         return max(1, min(MOST_THINNING, THINNED_ROWS // n_rows))
 
-    def sample(self, runner: Runner, teams: list[Team]) -> tuple[Draw, bool]:
+    def sample(
+        self, runner: Runner, teams: list[Team], checkpoint: Checkpoint
+    ) -> tuple[Draw, bool]:
         """Run warm-up and draws in slices; return the kept draws (C, S, ...)."""
-        thin, n_done = int(teams[0].problem.schedule.thin), 0
+        thin = int(teams[0].problem.schedule.thin)
 
-        def advance(teams: Any, n: int) -> tuple[Any, Slice, int]:
-            nonlocal n_done
-            after = n_done + np.arange(n) - self.n_warmup + 1
+        def advance(states: list[State], n: int) -> tuple[list[State], Slice, int]:
+            now = [team._replace(state=state) for team, state in zip(teams, states, strict=True)]
+            after = int(states[0].n_done) + np.arange(n) - self.n_warmup + 1
             index = np.flatnonzero((after > 0) & (after % thin == 0))
-            teams, slice_ = advance_teams(runner.run, pool, teams, n, index)
-            n_done += n
-            return teams, slice_, n
+            moved, slice_ = advance_teams(runner.run, pool, now, n, index)
+            return [team.state for team in moved], slice_, n
 
         with ThreadPoolExecutor(min(len(teams), os.cpu_count() or 1)) as pool:
             run = drive(
                 advance,
-                teams,
+                [team.state for team in teams],
                 self.n_warmup + thin * self.n_draws,
                 first=runner.longest,
                 longest=runner.longest,
                 describe=describe,
                 progress=self.progress,
                 label="Gibbs",
+                checkpoint=checkpoint,
             )
         if run.n_done < self.n_warmup + thin:
             raise KeyboardInterrupt(
-                f"Interrupted after {run.n_done} sweeps, before the first draw: nothing to keep."
+                f"Interrupted after {run.n_done} sweeps, before the first draw"
+                + (f".{checkpoint.advice}" if checkpoint.advice else ": nothing to keep.")
             )
         draws = joined([one.kept for one in run.outputs], axis=0)
         return jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), draws), run.interrupted
@@ -244,6 +269,7 @@ def build_fit(
     draws: Any,
     key_labels: Array,
     interrupted: bool,
+    advice: str = "",
 ) -> Fit:
     """Describe the run."""
     to_data_units = data.total_cells * np.log(model.affine.scale)
@@ -256,7 +282,7 @@ def build_fit(
         kind="posterior",
         scaled=draws.mixture,
         log_likelihood=draws.log_likelihood - to_data_units,
-        status=status_of(engine, model, draws, interrupted),
+        status=status_of(engine, model, draws, interrupted, advice),
         sample_stats={name: n for counts in draws.done for name, n in counts._asdict().items()},
         counts=draws.counts.astype(np.int64),
         concentration=draws.concentration if has_hyperprior else None,
@@ -266,8 +292,10 @@ def build_fit(
     )
 
 
-def status_of(engine: Gibbs, model: Model, draws: Draw, interrupted: bool) -> Status:
-    """Put the end of the run into words."""
+def status_of(
+    engine: Gibbs, model: Model, draws: Draw, interrupted: bool, advice: str = ""
+) -> Status:
+    """Put the end of the run into words, with advice about how to go on."""
     n_chains, n_kept = draws.log_likelihood.shape
     lost = float((~np.isfinite(draws.log_likelihood)).mean())
     if lost > 0:
@@ -285,7 +313,7 @@ def status_of(engine: Gibbs, model: Model, draws: Draw, interrupted: bool) -> St
     if interrupted:
         return Status(
             Outcome.INTERRUPTED,
-            f"Interrupted: {n_kept} of {engine.n_draws} draws per chain are finished and kept.{bound}",
+            f"Interrupted: {n_kept} of {engine.n_draws} draws per chain are finished and kept.{bound}{advice}",
         )
     return Status(Outcome.COMPLETE, f"{n_chains} chains of {n_kept} draws each.{bound}")
 

@@ -7,8 +7,9 @@ Labels are summed out while sampling and drawn afterwards, one per row and draw.
 """
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -33,6 +34,7 @@ from ..numerics.precision import in_float64, to_numpy
 from ..numerics.rows import chunk_length
 from ..numerics.warn import warn
 from ..result import Fit, Outcome, Status
+from .checkpoint import EVERY, Checkpoint, check_settings, open_checkpoint
 from .driver import drive
 from .numpyro_model import require_labels, require_prior, scale_law
 from .overdispersed import floored, overdispersed_mixtures
@@ -69,6 +71,10 @@ class NUTS:
             side by side on the cores, so that no chain waits for another's longer tree; "auto"
             is "threads" on a CPU and "vectorized" elsewhere.
         progress: whether to show a progress bar.
+        checkpoint: path of a file that keeps how far the run is, also when it is interrupted. Where it
+            exists the run goes on from it, to the same numbers as without a stop; the file of another
+            run is refused.
+        every: seconds between two writings of that file; 0 writes after every slice of work.
 
     Raises:
         ValueError: a setting outside its domain.
@@ -82,6 +88,8 @@ class NUTS:
     dense_mass: bool = True
     chain_method: str = "auto"
     progress: bool = True
+    checkpoint: str | os.PathLike[str] | None = field(default=None, repr=False)
+    every: float = field(default=EVERY, repr=False)
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -95,6 +103,7 @@ class NUTS:
             self.chain_method in methods, "chain_method", f"one of {methods}", self.chain_method
         )
         _require(0 < self.target_accept < 1, "target_accept", "in (0, 1)", self.target_accept)
+        check_settings(self)
 
     @in_float64
     def run(self, key: Array, model: Model, data: Table) -> Fit:
@@ -109,11 +118,13 @@ class NUTS:
             A posterior Fit with leading axes (C, S).
 
         Raises:
-            ValueError: a model without priors, or known labels that do not name its components.
+            ValueError: a model without priors, known labels that do not name its components, or the
+                checkpoint of another run.
             KeyboardInterrupt: interrupted before the first draw was finished.
         """
         weights = require_prior(model)
         require_labels(model, data)
+        checkpoint = open_checkpoint(self, key, model, data)
         keys = named_keys(key, self.n_chains)
         width = model.family.n_features(data.n_columns) + self.n_chains * model.n_components
         rows = jax.device_put(data.rows(chunk_length(data.n_rows, width)))
@@ -127,20 +138,41 @@ class NUTS:
             self.max_tree_depth,
             self.dense_mass,
         )
-        random = np.random.RandomState(seed_of(key))
-        mixtures = overdispersed_mixtures(random, model, data, rows, self.n_chains)
-        start = coordinates(static, keys.fill, mixtures, problem)
-        state = begin(static, keys.chains, start, problem)
-        kept, interrupted = self.sample(static, problem, state)
-        return build_fit(self, model, data, static, problem, kept, keys.labels, interrupted)
 
-    def sample(self, static: Static, problem: Problem, state: HMCState) -> tuple[Step, bool]:
+        def at_start() -> HMCState:
+            random = np.random.RandomState(seed_of(key))
+            mixtures = overdispersed_mixtures(random, model, data, rows, self.n_chains)
+            start = coordinates(static, keys.fill, mixtures, problem)
+            return begin(static, keys.chains, start, problem)
+
+        kept, interrupted = self.sample(static, problem, at_start, checkpoint)
+        return build_fit(
+            self,
+            model,
+            data,
+            static,
+            problem,
+            kept,
+            keys.labels,
+            interrupted,
+            checkpoint.advice,
+        )
+
+    def sample(
+        self,
+        static: Static,
+        problem: Problem,
+        at_start: Callable[[], HMCState],
+        checkpoint: Checkpoint,
+    ) -> tuple[Step, bool]:
         """Run warm-up and draws in slices; return the kept draws and whether it was interrupted."""
         if self.steps_together():
-            return self.drive(partial(step_together, static, problem), state)
+            step: Any = partial(step_together, static, problem)
+            return self.drive(step, checkpoint.first(at_start), checkpoint)
         with ThreadPoolExecutor(min(self.n_chains, os.cpu_count() or 1)) as pool:
             step = partial(step_apart, pool, static, problem)
-            return self.drive(step, split_chains(state, self.n_chains))
+            chains = checkpoint.first(lambda: split_chains(at_start(), self.n_chains))
+            return self.drive(step, chains, checkpoint)
 
     def steps_together(self) -> bool:
         """Say whether all chains step in one program."""
@@ -148,7 +180,7 @@ class NUTS:
             return jax.default_backend() != "cpu"
         return self.chain_method == "vectorized"
 
-    def drive(self, step: Any, state: Any) -> tuple[Step, bool]:
+    def drive(self, step: Any, state: Any, checkpoint: Checkpoint) -> tuple[Step, bool]:
         """Run the slices with a progress bar."""
 
         def advance(state: Any, n_steps: int) -> tuple[Any, Step, int]:
@@ -164,10 +196,12 @@ class NUTS:
             describe=describe_steps,
             progress=self.progress,
             label="NUTS",
+            checkpoint=checkpoint,
         )
         if run.n_done <= self.n_warmup:
             raise KeyboardInterrupt(
                 f"Interrupted in warm-up, after {run.n_done} of {self.n_warmup} steps: no draw is finished."
+                + checkpoint.advice
             )
         steps = jax.tree.map(lambda *leaves: np.concatenate(leaves), *run.outputs)
         return jax.tree.map(
@@ -272,6 +306,7 @@ def build_fit(
     kept: Step,
     key_labels: Array,
     interrupted: bool,
+    advice: str = "",
 ) -> Fit:
     """Turn positions into mixtures, draw the labels and describe the run."""
     n_chains, n_draws = kept.potential.shape
@@ -292,7 +327,7 @@ def build_fit(
         kind="posterior",
         scaled=jax.tree.map(by_chain, mixtures),
         log_likelihood=by_chain(total) - to_data_units,
-        status=status_of(engine, n_draws, int(kept.diverging.sum()), interrupted),
+        status=status_of(engine, n_draws, int(kept.diverging.sum()), interrupted, advice),
         sample_stats={
             "lp": -kept.potential,
             "energy": kept.energy,
@@ -325,13 +360,16 @@ def worst_tightness(family: Family, mixtures: Mixture) -> Array:
     return family.tightness(mixtures).max()
 
 
-def status_of(engine: NUTS, n_draws: int, n_divergent: int, interrupted: bool) -> Status:
-    """Put the end of the run into words."""
+def status_of(
+    engine: NUTS, n_draws: int, n_divergent: int, interrupted: bool, advice: str = ""
+) -> Status:
+    """Put the end of the run into words, with advice about how to go on."""
     divergences = f"; {n_divergent} divergent transitions" if n_divergent else ""
     if interrupted:
         return Status(
             Outcome.INTERRUPTED,
-            f"Interrupted: {n_draws} of {engine.n_draws} draws per chain are finished and kept{divergences}.",
+            f"Interrupted: {n_draws} of {engine.n_draws} draws per chain are finished and kept{divergences}."
+            + advice,
         )
     return Status(
         Outcome.COMPLETE, f"{engine.n_chains} chains of {n_draws} draws each{divergences}."

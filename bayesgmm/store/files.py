@@ -7,8 +7,6 @@ records of known classes; it executes nothing and resolves nothing anew.
 
 import dataclasses
 import json
-import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from ..model.components import GammaScale, IndependentPrior, WishartScale
 from ..model.families import Family, family_named
 from ..model.mixture import Mixture
 from ..model.resolved import Model
+from ..numerics.durable import check_folder, whole_file
 from ..result import Fit, Outcome, Provenance, Status
 from .settings import decode, encode
 
@@ -48,32 +47,15 @@ def save(fit: Fit, path: Any) -> None:
         OSError: a place that cannot be written to, or no such folder.
     """
     path = Path(path)
-    check_folder(path)
+    check_folder(path, "fit.nc")
     tree = to_datatree(fit.sampled, log_likelihood=False, posterior_predictive=0, prior=0)
     arrays = exact_arrays(fit)
     tree.attrs |= {HEADER: json.dumps(header(fit, arrays)), VERSION: FORMAT}
     tree[GROUP] = xr.DataTree(
         xr.Dataset({name: _variable(name, value) for name, value in arrays.items()})
     )
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        tree.to_netcdf(temporary, engine="h5netcdf")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def check_folder(path: Path) -> None:
-    """Raise unless a file can have this path."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"Expected a path in a folder that exists, got {path}: there is no folder {path.parent}. "
-            "Make the folder first."
-        )
-    if path.is_dir():
-        raise IsADirectoryError(
-            f"Expected the path of a file, got the folder {path}. Pass for instance {path / 'fit.nc'}."
-        )
+    with whole_file(path) as place:
+        tree.to_netcdf(place, engine="h5netcdf")
 
 
 def load(path: Any) -> Fit:

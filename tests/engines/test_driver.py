@@ -1,5 +1,9 @@
 """The loop outside compiled code, on programs of a few lines."""
 
+import os
+import signal
+import threading
+
 import pytest
 
 from bayesgmm.engines.driver import SLICE_SECONDS, drive, next_size
@@ -45,6 +49,46 @@ def test_interruption_keeps_what_was_finished():
 def test_interruption_in_the_first_slice_leaves_the_start():
     run = drive(counting([], interrupt_at=0), 7, 100, first=5, longest=5)
     assert (run.state, run.outputs, run.n_done, run.interrupted) == (7, [], 0, True)
+
+
+def terminated_at(slice_):
+    """A program that is sent SIGTERM in one of its slices."""
+    sizes = []
+
+    def advance(state, n_units):
+        if len(sizes) == slice_:
+            os.kill(os.getpid(), signal.SIGTERM)
+        sizes.append(n_units)
+        return state + n_units, None, n_units
+
+    return advance
+
+
+def test_sigterm_interrupts_as_ctrl_c_does():
+    run = drive(terminated_at(2), 0, 100, first=5, longest=5)
+    assert (run.state, run.n_done, run.interrupted) == (10, 10, True)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_handler_of_the_user_is_left_alone():
+    called = []
+    before = signal.signal(signal.SIGTERM, lambda *given: called.append(given))
+    try:
+        run = drive(terminated_at(2), 0, 100, first=5, longest=5)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not run.interrupted
+    assert len(called) == 1
+
+
+def test_a_run_in_another_thread_leaves_signals_alone():
+    runs = []
+    thread = threading.Thread(
+        target=lambda: runs.append(drive(counting([]), 0, 9, first=3, longest=3))
+    )
+    thread.start()
+    thread.join()
+    assert runs[0].n_done == 9
 
 
 def test_other_errors_are_not_swallowed():

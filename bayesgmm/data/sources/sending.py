@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
 from ...numerics.precision import in_float64, to_numpy
 from ...numerics.streams import UNROLLED, unrolled
+from ...numerics.trees import is_random_key
 from ..affine import Affine
 from .base import Kernel
 from .blocks import Cut, sum_blocks
@@ -44,14 +44,9 @@ def sent(parameters: Any) -> Any:
 
 def plain(leaf: Any) -> Any:
     """Return an array as one of NumPy, keys as numbers."""
-    if not is_key(leaf):
+    if not is_random_key(leaf):
         return np.asarray(leaf)
     return SentKeys(to_numpy(jax.random.key_data(leaf)), jax.random.key_impl(leaf) == UNROLLED)
-
-
-def is_key(leaf: Any) -> bool:
-    """Say whether an array holds random keys."""
-    return isinstance(leaf, Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def received(parameters: Any) -> Any:
