@@ -252,9 +252,10 @@ def require_no_births(moves: Sequence[str], data: Table) -> None:
 
 
 @jax.jit
-def split_key(key: Array) -> Array:
+def split_key(key: Array) -> tuple[Array, Array, Array]:
     """Split the key of a run into those of moves, labels and start."""
-    return unrolled(jax.random.split(key, 3))
+    keys = unrolled(jax.random.split(key, 3))
+    return keys[0], keys[1], keys[2]
 
 
 def describe(done: Slice) -> str:

@@ -10,11 +10,11 @@ from .base import Kernel, Source
 from .blocks import Cut
 from .looks import Look, look_at, require_good, rows_of_frame, summary_of
 from .readers import floating
-from .sending import Message, added_up, sent, sums_of_chunk
+from .sending import Message, added_up, itself, sent, sums_of_chunk
 from .summary import chosen_rows
 
 # Smaller blocks than from files: what a short last block of a chunk is filled up with costs time.
-BLOCK_BYTES = 2 * 2**20
+BLOCK_BYTES = 2**19
 # Sums of so many chunks are added up at a time, where they are.
 FAN_IN = 8
 
@@ -41,10 +41,12 @@ class Chunked(Source):
         import dask
 
         cut = Cut.of(max(self.sizes), self.n_columns, n_features, BLOCK_BYTES)
-        message = dask.delayed(Message(kernel, sent(parameters), self.affine, cut), traverse=False)
+        message = Message(kernel, sent(parameters), self.affine, cut)
+        # As the result of a task it goes to each worker once; as a constant it would go with every chunk.
+        carried = dask.delayed(itself)(dask.delayed(message, traverse=False))
         of_chunk, added = dask.delayed(sums_of_chunk), dask.delayed(added_up)
         parts = [
-            of_chunk(message, chunk, first)
+            of_chunk(carried, chunk, first)
             for chunk, first, size in zip(
                 self.parts.chunks, firsts_of(self.sizes), self.sizes, strict=True
             )

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...numerics.allocator import kept_memory
 from ...numerics.precision import in_float64, to_numpy
 from ...numerics.streams import UNROLLED, unrolled
 from ...numerics.trees import is_random_key
@@ -69,7 +70,13 @@ def sums_of_chunk(message: Message, rows: np.ndarray, first: int) -> Any:
     def read(size: int) -> Any:
         return (rows[start : start + size] for start in range(0, len(rows), size))
 
-    return to_numpy(sum_blocks(kernel, received(parameters), affine, read, cut, first))
+    with kept_memory():
+        return to_numpy(sum_blocks(kernel, received(parameters), affine, read, cut, first))
+
+
+def itself(message: Message) -> Message:
+    """Return the message."""
+    return message
 
 
 def added_up(parts: list[Any]) -> Any:
