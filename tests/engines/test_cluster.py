@@ -75,6 +75,7 @@ def test_chunks_stay_with_their_workers(client):
     assert_close(there.log_likelihood, here.log_likelihood, rtol=1e-9)
     assert_close(there.mixture.means, here.mixture.means, rtol=1e-6)
     assert_close(bg.information_criteria(there).icl, bg.information_criteria(here).icl, rtol=1e-9)
+    assert len(there.data.bundles) == 2
     # EM's two passes, and that of the criteria.
     assert set(client.run(n_compiled).values()) <= {2, 3}
 

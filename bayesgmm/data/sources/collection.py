@@ -10,7 +10,7 @@ from .base import Kernel, Source
 from .blocks import Cut
 from .looks import Look, look_at, require_good, rows_of_frame, summary_of
 from .readers import floating
-from .sending import Message, added_up, itself, sent, sums_of_chunk
+from .sending import Message, added_up, itself, sent, sums_of_chunks
 from .summary import chosen_rows
 
 # Smaller blocks than from files: what a short last block of a chunk is filled up with costs time.
@@ -30,10 +30,12 @@ class Chunked(Source):
         summary: what the first pass found.
         parts: the rows, chunk by chunk.
         sizes: rows in each chunk.
+        bundles: which chunks are added up by one task.
     """
 
     parts: "Parts"
     sizes: tuple[int, ...]
+    bundles: list[list[int]]
     kind: ClassVar[str] = "Dask's"
 
     def reduce(self, kernel: Kernel, parameters: Any, n_features: int) -> Any:
@@ -44,13 +46,11 @@ class Chunked(Source):
         message = Message(kernel, sent(parameters), self.affine, cut)
         # As the result of a task it goes to each worker once; as a constant it would go with every chunk.
         carried = dask.delayed(itself)(dask.delayed(message, traverse=False))
-        of_chunk, added = dask.delayed(sums_of_chunk), dask.delayed(added_up)
+        of_bundle, added = dask.delayed(sums_of_chunks), dask.delayed(added_up)
+        firsts = firsts_of(self.sizes)
         parts = [
-            of_chunk(carried, chunk, first)
-            for chunk, first, size in zip(
-                self.parts.chunks, firsts_of(self.sizes), self.sizes, strict=True
-            )
-            if size
+            of_bundle(carried, [self.parts.chunks[i] for i in bundle], [firsts[i] for i in bundle])
+            for bundle in self.bundles
         ]
         while len(parts) > 1:
             parts = [added(parts[i : i + FAN_IN]) for i in range(0, len(parts), FAN_IN)]
@@ -94,7 +94,39 @@ def open_collection(collection: Any, seed: int = 0) -> Chunked:
     )
     summary = summary_of(looks, np.concatenate(sample), chosen)
     check_spread(np.stack([summary.lowest, summary.highest]), names)
-    return Chunked(names, found.names is not None, found.dtype, summary, found, sizes)
+    return Chunked(
+        names,
+        found.names is not None,
+        found.dtype,
+        summary,
+        found,
+        sizes,
+        bundles_of(collection, found.keys, sizes),
+    )
+
+
+def bundles_of(collection: Any, keys: list[Any], sizes: tuple[int, ...]) -> list[list[int]]:
+    """Bundle chunks that a worker holds, one bundle for each of its threads; others stay alone.
+
+    A task costs milliseconds. The bundles of a source stay as they are, so that the order of additions does, even where
+    a worker is lost.
+    """
+    filled = [index for index, size in enumerate(sizes) if size]
+    client = client_or_none()
+    if client is None:
+        return [[index] for index in filled]
+    holders = client.who_has([collection])
+    held: dict[str, list[int]] = {}
+    for index in filled:
+        those: list[str] = list(holders.get(keys[index], ()))
+        worker = those[0] if those else f"nobody, {index}"
+        held.setdefault(worker, []).append(index)
+    n_threads = client.nthreads()
+    return [
+        bundle.tolist()
+        for worker, chunks in held.items()
+        for bundle in np.array_split(chunks, min(n_threads.get(worker, 1), len(chunks)))
+    ]
 
 
 def firsts_of(sizes: tuple[int, ...]) -> list[int]:
@@ -107,17 +139,20 @@ def is_collection(rows: Any) -> bool:
     return type(rows).__module__.split(".")[0] == "dask"
 
 
-def require_workers() -> None:
-    """Raise if there is a client of Dask that nobody works for."""
+def client_or_none() -> Any:
+    """Return the client of Dask that there is, if there is one."""
     try:
         from distributed import get_client
-    except ImportError:
-        return
-    try:
-        client = get_client()
-    except ValueError:
-        return
-    if not client.scheduler_info(n_workers=1)["workers"]:
+
+        return get_client()
+    except (ImportError, ValueError):
+        return None
+
+
+def require_workers() -> None:
+    """Raise if there is a client of Dask that nobody works for."""
+    client = client_or_none()
+    if client is not None and not client.scheduler_info(n_workers=1)["workers"]:
         raise ValueError(
             f"Expected workers, got a client without any, {client!r}: nobody would do the work. Start workers, or "
             "close the client to work in this process."
@@ -130,6 +165,7 @@ class Parts(NamedTuple):
     Attributes:
         names: column names, if there are any.
         n_columns: number of columns, D.
+        keys: what chunks are called where they are persisted.
         chunks: delayed rows (n, D), one by one. Their graphs are not optimised: those that are do not hold what is
             persisted.
         dtype: floating-point type in which results are handed back.
@@ -137,6 +173,7 @@ class Parts(NamedTuple):
 
     names: tuple[str, ...] | None
     n_columns: int
+    keys: list[Any]
     chunks: list[Any]
     dtype: np.dtype
 
@@ -157,7 +194,7 @@ def parts_of(collection: Any) -> Parts:
     dtype = floating(collection.dtype)
     whole_rows = collection if collection.numblocks[1] == 1 else collection.rechunk({1: -1})
     chunks = list(whole_rows.to_delayed(optimize_graph=False).ravel())
-    return Parts(None, collection.shape[1], chunks, dtype)
+    return Parts(None, collection.shape[1], keys_of(chunks), chunks, dtype)
 
 
 def parts_of_frame(frame: Any) -> Parts:
@@ -175,4 +212,9 @@ def parts_of_frame(frame: Any) -> Parts:
     of_part = dask.delayed(rows_of_frame)
     parts = frame.to_delayed(optimize_graph=False)
     chunks = [of_part(part, names, dtype, index) for index, part in enumerate(parts)]
-    return Parts(names, len(names), chunks, dtype)
+    return Parts(names, len(names), keys_of(parts), chunks, dtype)
+
+
+def keys_of(delayed: list[Any]) -> list[Any]:
+    """Return the keys of delayed values."""
+    return [one.key for one in delayed]

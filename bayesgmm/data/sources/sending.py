@@ -62,6 +62,19 @@ def received(parameters: Any) -> Any:
     return jax.tree.map(back, parameters, is_leaf=lambda leaf: isinstance(leaf, SentKeys))
 
 
+def sums_of_chunks(message: Message, chunks: list[np.ndarray], firsts: list[int]) -> Any:
+    """Add up a kernel over chunks of rows, (n, D) each, in their order; NumPy arrays.
+
+    Args:
+        message: what is asked.
+        chunks: the rows.
+        firsts: number of the first row of each chunk.
+    """
+    with kept_memory():
+        parts = [sums_of_chunk(message, *one) for one in zip(chunks, firsts, strict=True)]
+    return added_up(parts)
+
+
 @in_float64
 def sums_of_chunk(message: Message, rows: np.ndarray, first: int) -> Any:
     """Add up a kernel over rows (n, D), the first of them number ``first``; NumPy arrays."""
@@ -70,8 +83,7 @@ def sums_of_chunk(message: Message, rows: np.ndarray, first: int) -> Any:
     def read(size: int) -> Any:
         return (rows[start : start + size] for start in range(0, len(rows), size))
 
-    with kept_memory():
-        return to_numpy(sum_blocks(kernel, received(parameters), affine, read, cut, first))
+    return to_numpy(sum_blocks(kernel, received(parameters), affine, read, cut, first))
 
 
 def itself(message: Message) -> Message:
