@@ -5,12 +5,12 @@ anchors are drawn from and launches fitted to, whose numbers its key alone decid
 up both sides. Labels are drawn again in each (``redrawn``).
 """
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from ..data.sources import Kernel, Source
@@ -18,7 +18,7 @@ from ..model.allocation import row_uniforms
 from ..model.families.base import Family
 from ..model.kernel import PRODUCT, RESIDUAL, Assignment, Form, is_tight
 from ..model.mixture import Mixture, Statistics
-from ..numerics.rows import Rows, sum_chunks
+from ..numerics.rows import Rows
 from .anchors import SAMPLE_ROWS, Sample, ranks_of_sample
 from .decision import Pair
 from .division import Placed, sides_of
@@ -60,8 +60,9 @@ def moved_over(family: Family, source: Source, problem: Problem, state: State) -
     if not n_moves or state.statistics.counts.shape[-1] == 1:
         return moved
     places = [places_of_move(problem, state, i, source.n_rows) for i in range(n_moves)]
-    fetched = rows_at(source, places)
-    for i, columns in enumerate(fetched):
+    # All moves of a sweep fetch their rows together.
+    fetched = source.rows_at(np.concatenate(places))
+    for i, columns in enumerate(np.split(fetched, n_moves, axis=1)):
         prepared = prepare(family, source.n_rows, problem, state, moved, i, places[i], columns)
         form = RESIDUAL if bool(prepared.move.is_tight) else PRODUCT
         kernel = Kernel(divided_sums, (family, form))
@@ -96,26 +97,6 @@ def places_of_move(problem: Problem, state: State, i: Any, n_rows: int) -> Array
 def keys_of_moves(problem: Problem, state: State) -> tuple[Array, Array]:
     """Return the keys of the moves of a sweep: of the chains (B,), and shared ()."""
     return sweep_keys(problem, state.n_done)[:, 0], shared_key(problem, state.n_done)
-
-
-def rows_at(source: Source, places: Sequence[Array]) -> list[Array]:
-    """Fetch the rows of such numbers in one pass, (D, M) for each of the moves."""
-    together = jnp.concatenate(places)
-    found = source.reduce(Kernel(fetched, ()), together, source.n_columns)
-    return jnp.split(jnp.asarray(found), len(places), axis=1)
-
-
-def fetched(places: Array, rows: Rows) -> Array:
-    """Return the columns of such rows, (D, M), zero where they are in other chunks."""
-
-    def of_chunk(rows: Rows) -> Array:
-        position: Any = rows.position
-        within = places - position[0]
-        at = jnp.clip(within, 0, position.size - 1)
-        is_here = (within == at) & (rows.weights[at] > 0)
-        return jnp.where(is_here, rows.values[:, at], 0.0)
-
-    return sum_chunks(of_chunk, rows)
 
 
 @partial(jax.jit, static_argnums=(0, 1))

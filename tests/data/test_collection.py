@@ -13,7 +13,7 @@ from passes import rows_of_sample
 from textbook import assert_close
 
 import bayesgmm as bg
-from bayesgmm.data.sources import Kernel, is_collection
+from bayesgmm.data.sources import Kernel, Source, is_collection
 from bayesgmm.data.sources.sending import received, sent
 from bayesgmm.numerics.precision import in_float64
 from bayesgmm.numerics.streams import UNROLLED, unrolled
@@ -71,6 +71,17 @@ def test_the_sample_has_its_places(monkeypatch):
     found = bg.stream(array()).sample
     np.testing.assert_array_equal(found.values, ROWS[found.places])
     np.testing.assert_array_equal(bg.stream(array()).sample.places, found.places)
+
+
+@in_float64
+def test_rows_are_fetched_by_their_numbers():
+    """As by a pass over all but for the last bit, numbers beyond the last row included."""
+    opened = bg.stream(array())
+    numbers = np.array([4_999, 0, 1_002, 1_003, 1_003, 2_500, N, 7_000])
+    fetched = opened.rows_at(numbers)
+    assert_close(fetched, Source.rows_at(opened, numbers), rtol=5e-16)
+    np.testing.assert_array_equal(fetched[:, :6], opened.affine.forward(ROWS[numbers[:6]]).T)
+    assert not fetched[:, 6:].any()
 
 
 def test_types_are_kept():

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
-from ...numerics.rows import Rows
+from ...numerics.rows import Rows, sum_chunks
 from ..affine import Affine
 from ..dataset import Dataset
 from .summary import Summary
@@ -65,6 +67,10 @@ class Source(ABC):
         Returns:
             The sums.
         """
+
+    def rows_at(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the rows of such numbers (M,) in engine units, (D, M), by a pass over all."""
+        return np.asarray(self.reduce(Kernel(columns_at, ()), numbers, self.n_columns))
 
     def __reduce__(self) -> Any:
         """Leave the rows behind: what a function of a fit needs in another process is not its rows."""
@@ -153,3 +159,16 @@ class Source(ABC):
             f"Expected rows in memory, got {self.kind} ones, which bg.EM, bg.Gibbs and bg.information_criteria serve. "
             "Use fit.sampled, the fit beside a sample of its rows, for pictures and reports, or fit rows.sample."
         )
+
+
+def columns_at(numbers: Array, rows: Rows) -> Array:
+    """Return the columns of the rows of such numbers, (D, M), zero where they are in other chunks."""
+
+    def of_chunk(rows: Rows) -> Array:
+        position: Any = rows.position
+        within = numbers - position[0]
+        at = jnp.clip(within, 0, position.size - 1)
+        is_here = (within == at) & (rows.weights[at] > 0)
+        return jnp.where(is_here, rows.values[:, at], 0.0)
+
+    return sum_chunks(of_chunk, rows)

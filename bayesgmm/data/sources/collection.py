@@ -57,6 +57,30 @@ class Chunked(Source):
         (total,) = dask.compute(parts[0])
         return total
 
+    def rows_at(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the rows of such numbers, as ``Source`` says; nothing else is sent."""
+        each, which = np.unique(numbers[numbers < self.n_rows], return_inverse=True)
+        found = self.affine.forward(picked(self.parts.chunks, self.sizes, each))
+        columns = np.zeros((self.n_columns, len(numbers)))
+        columns[:, numbers < self.n_rows] = found[which].T
+        return columns
+
+
+def picked(chunks: list[Any], sizes: tuple[int, ...], numbers: np.ndarray) -> np.ndarray:
+    """Return the rows of ascending numbers, (M, D): from each chunk its own, and nothing else."""
+    import dask
+
+    take = dask.delayed(np.take)
+    of_chunks = np.split(numbers, np.searchsorted(numbers, np.cumsum(sizes)[:-1]))
+    found = dask.compute(
+        *(
+            take(chunk, inside - first, 0)
+            for chunk, inside, first in zip(chunks, of_chunks, firsts_of(sizes), strict=True)
+            if len(inside)
+        )
+    )
+    return np.concatenate(found)
+
 
 def open_collection(collection: Any, seed: int = 0) -> Chunked:
     """Open a Dask array or data frame, and look at all of its rows once.
@@ -75,7 +99,7 @@ def open_collection(collection: Any, seed: int = 0) -> Chunked:
     require_workers()
     found = parts_of(collection)
     names = found.names or tuple(f"x{j}" for j in range(found.n_columns))
-    look, pick = dask.delayed(look_at), dask.delayed(np.take)
+    look = dask.delayed(look_at)
     looks: tuple[Look, ...] = dask.compute(*(look(chunk, len(names)) for chunk in found.chunks))
     require_good(looks, names)
     sizes = tuple(one.moments.n_rows for one in looks)
@@ -84,15 +108,7 @@ def open_collection(collection: Any, seed: int = 0) -> Chunked:
             f"Expected rows, got {len(sizes)} empty chunks. Check how the collection was made."
         )
     chosen = chosen_rows(sum(sizes), seed)
-    of_chunks = np.split(chosen, np.searchsorted(chosen, np.cumsum(sizes)[:-1]))
-    sample = dask.compute(
-        *(
-            pick(chunk, rows - first, 0)
-            for chunk, rows, first in zip(found.chunks, of_chunks, firsts_of(sizes), strict=True)
-            if len(rows)
-        )
-    )
-    summary = summary_of(looks, np.concatenate(sample), chosen)
+    summary = summary_of(looks, picked(found.chunks, sizes, chosen), chosen)
     check_spread(np.stack([summary.lowest, summary.highest]), names)
     return Chunked(
         names,
