@@ -62,6 +62,7 @@ def received(parameters: Any) -> Any:
     return jax.tree.map(back, parameters, is_leaf=lambda leaf: isinstance(leaf, SentKeys))
 
 
+@in_float64
 def sums_of_chunks(message: Message, chunks: list[np.ndarray], firsts: list[int]) -> Any:
     """Add up a kernel over chunks of rows, (n, D) each, in their order; NumPy arrays.
 
@@ -70,20 +71,23 @@ def sums_of_chunks(message: Message, chunks: list[np.ndarray], firsts: list[int]
         chunks: the rows.
         firsts: number of the first row of each chunk.
     """
+    parameters = jax.device_put(received(message.parameters))
     with kept_memory():
-        parts = [sums_of_chunk(message, *one) for one in zip(chunks, firsts, strict=True)]
+        parts = [
+            sums_of_chunk(message, parameters, rows, first)
+            for rows, first in zip(chunks, firsts, strict=True)
+        ]
     return added_up(parts)
 
 
-@in_float64
-def sums_of_chunk(message: Message, rows: np.ndarray, first: int) -> Any:
+def sums_of_chunk(message: Message, parameters: Any, rows: np.ndarray, first: int) -> Any:
     """Add up a kernel over rows (n, D), the first of them number ``first``; NumPy arrays."""
-    kernel, parameters, affine, cut = message
 
     def read(size: int) -> Any:
         return (rows[start : start + size] for start in range(0, len(rows), size))
 
-    return to_numpy(sum_blocks(kernel, received(parameters), affine, read, cut, first))
+    sums = sum_blocks(message.kernel, parameters, message.affine, read, message.cut, first)
+    return to_numpy(sums)
 
 
 def itself(message: Message) -> Message:
