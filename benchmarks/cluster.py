@@ -136,7 +136,7 @@ def print_network(is_quick: bool) -> None:
 
 
 # Measured by the other sections: seconds of a million rows on a core, of a task, and of a pass without rows.
-MILLION_ROWS, TASK, PASS = 0.095, 0.0014, 0.03
+MILLION_ROWS, TASK, PASS = 0.088, 0.0012, 0.034
 # Assumed of a network: seconds of a message, and bytes a second.
 LATENCY, BANDWIDTH = 1e-3, 1.25e8
 
