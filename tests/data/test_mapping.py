@@ -102,7 +102,7 @@ def test_estimators_take_collections():
         for name in ("predict", "predict_proba", "score_samples"):
             lazy = getattr(model, name)(in_chunks())
             assert isinstance(lazy, da.Array)
-            np.testing.assert_allclose(lazy, getattr(model, name)(ROWS), rtol=1e-12)
+            np.testing.assert_allclose(lazy, getattr(model, name)(X=ROWS), rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["file", "dask"])

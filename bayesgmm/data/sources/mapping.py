@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate
 
 import numpy as np
 import pandas as pd
@@ -123,14 +123,30 @@ def applied(
     return np.asarray(function(given, np.arange(first, first + len(rows))))
 
 
-def dask_in_dask_out[**P](method: Callable[P, Any]) -> Callable[P, Any]:
-    """Let a method that takes rows first take a Dask collection, and return a Dask array."""
+def is_elsewhere(X: Any) -> bool:
+    """Say whether rows are given as something to be opened, or opened, and not as an array."""
+    return isinstance(X, (str, Path, Source)) or is_collection(X)
+
+
+def dask_in_dask_out[Self, **P](
+    method: Callable[Concatenate[Self, Any, P], Any],
+) -> Callable[Concatenate[Self, Any, P], Any]:
+    """Let a method that takes rows first take a Dask collection, and return a Dask array.
+
+    Raises:
+        ValueError: from the method, of rows that are in a file or on devices.
+    """
 
     @wraps(method)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
-        itself, rows, *others = args
-        if not is_collection(rows):
-            return method(*args, **kwargs)
-        return map_rows(lambda block: method(itself, block, *others, **kwargs), rows)  # type: ignore[arg-type]
+    def wrapped(self: Self, X: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+        if isinstance(X, Chunked) or is_collection(X):
+            return map_rows(lambda block: method(self, block, *args, **kwargs), X)
+        if is_elsewhere(X):
+            raise ValueError(
+                f"Expected rows in memory or in a Dask collection, got {type(X).__name__}: what comes out wants a "
+                f"place. Use bg.map_rows(model.{method.__name__}, rows, out='result.npy') for rows in files, and the "
+                "array for rows on devices."
+            )
+        return method(self, X, *args, **kwargs)
 
     return wrapped

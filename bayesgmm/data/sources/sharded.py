@@ -25,11 +25,7 @@ COMPONENTS = 40
 class Sharded(Source):
     """A checked table of numbers on several devices.
 
-    Attributes:
-        names: column names, D strings.
-        named: whether the names came with the rows.
-        dtype: floating-point type in which results are handed back.
-        summary: what the first pass found.
+    Attributes: beside those of ``Source``,
         mesh: the devices, one axis.
         parts: the rows in engine units; each device has chunks of its own.
     """
@@ -37,6 +33,11 @@ class Sharded(Source):
     mesh: Mesh
     parts: Rows
     kind: ClassVar[str] = "sharded"
+
+    @property
+    def layout(self) -> tuple[int, ...]:
+        """The number of devices."""
+        return (self.mesh.size,)
 
     def reduce(self, kernel: Kernel, parameters: Any, n_features: int) -> Any:
         """Add up a kernel on every device and over the devices, as ``Source`` says."""

@@ -20,12 +20,8 @@ BLOCK_BYTES = 16 * 2**20
 class Streamed(Source):
     """A checked table of numbers in a file.
 
-    Attributes:
+    Attributes: beside those of ``Source``,
         reader: where the rows are.
-        names: column names, D strings.
-        named: whether the names came with the file.
-        dtype: floating-point type in which results are handed back.
-        summary: what the first pass found.
     """
 
     reader: Reader
