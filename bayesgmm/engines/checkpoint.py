@@ -21,7 +21,7 @@ from .checkpoint_file import Progress, Snapshot, read, snapshot, write
 from .fingerprint import Fingerprint, fingerprint
 
 EVERY = 300.0
-NOTHING = Fingerprint({}, "", {}, "", "", "")
+NOTHING = Fingerprint({}, "", {}, "", "", "", "")
 
 
 class CheckpointWarning(UserWarning):

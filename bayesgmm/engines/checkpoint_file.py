@@ -17,7 +17,7 @@ from ..numerics.durable import whole_file
 from ..numerics.trees import decode, encode, on_device
 from .fingerprint import Fingerprint, require_same
 
-FORMAT = 1
+FORMAT = 2
 HEADER = "bayesgmm_checkpoint"
 # What NumPy, zipfile, zlib and json raise over files that are cut short, overwritten or no archives of arrays.
 DAMAGED = (

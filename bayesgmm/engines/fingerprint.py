@@ -25,6 +25,8 @@ BLOCK = 65_536
 # Characters of a setting that a message shows.
 MOST_SHOWN = 40
 PARTS = (
+    # First: the centre of rows depends on their chunks, in its last bits.
+    ("layout", "rows divided as these are", "rows in other chunks or on other devices"),
     ("data", "these data", "others"),
     ("model", "this model", "another"),
     ("key", "this seed", "another"),
@@ -39,6 +41,7 @@ class Fingerprint(NamedTuple):
         engine: name of the engine.
         settings: its settings by name: numbers and names as they are, anything else by its hash.
         data: hash of the rows and what they carry.
+        layout: hash of how they are divided.
         model: hash of the resolved model.
         key: hash of the random key.
     """
@@ -47,6 +50,7 @@ class Fingerprint(NamedTuple):
     engine: str
     settings: dict[str, str]
     data: str
+    layout: str
     model: str
     key: str
 
@@ -59,6 +63,7 @@ def fingerprint(engine: Any, key: Array, model: Model, data: Table) -> Fingerpri
         engine=type(engine).__name__,
         settings={name: in_short(one) for name, one in settings.items() if name not in FREE},
         data=digest_of_data(data),
+        layout=digest(data.layout if isinstance(data, Source) else ()),
         model=digest_of_model(model),
         key=digest(jax.random.key_data(key)),
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import dask.array as da
 import numpy as np
 import pytest
 from quick import quick_compilation
@@ -21,6 +22,7 @@ RANDOM = np.random.default_rng(5)
 ROWS = np.concatenate([RANDOM.normal(c, 1, (30, 2)) for c in ((0, 0), (6, 0), (0, 6))])
 HOLES = np.where(RANDOM.random(ROWS.shape) < 0.1, np.nan, ROWS)
 HOLES[np.isnan(HOLES).all(1)] = 0.0
+IN_CHUNKS = da.from_array(ROWS, chunks=(40, 2))
 FEW = {"n_chains": 2, "n_warmup": 20, "progress": False}
 SLICE = 7
 
@@ -41,14 +43,18 @@ CASES = {
     "em": Case(EM, bg.MixtureSpec.maximum_likelihood(4)),
     "em, with priors": Case(EM, bg.MixtureSpec(4)),
     "em, streamed": Case(EM, bg.MixtureSpec.maximum_likelihood(3), "rows.npy"),
+    "em, dask": Case(EM, bg.MixtureSpec.maximum_likelihood(3), IN_CHUNKS),
     "gibbs": Case(GIBBS, AUTO),
     "gibbs, missing cells": Case(GIBBS, AUTO, HOLES),
     "gibbs, streamed": Case(replace(GIBBS, moves=()), AUTO, "rows.npy"),
     "gibbs, streamed, with moves": Case(GIBBS, AUTO, "rows.npy"),
+    "gibbs, dask": Case(replace(GIBBS, moves=()), AUTO, IN_CHUNKS),
+    "gibbs, devices": Case(GIBBS, AUTO, bg.shard(ROWS)),
     "nuts, threads": Case(replace(NUTS, chain_method="threads"), bg.MixtureSpec(2)),
     "nuts, vectorized": Case(replace(NUTS, chain_method="vectorized"), bg.MixtureSpec(2)),
 }
-SLOW = {"gibbs, missing cells", "gibbs, streamed, with moves", "nuts, threads", "nuts, vectorized"}
+SLOW = {"gibbs, missing cells", "gibbs, streamed, with moves", "gibbs, dask", "gibbs, devices",
+        "nuts, threads", "nuts, vectorized"}  # fmt: skip
 STARTS = {"em": (em, "starting_mixture"), "gibbs": (gibbs, "overdispersed_mixtures"),
           "nuts": (nuts, "overdispersed_mixtures")}  # fmt: skip
 every_case = pytest.mark.parametrize(

@@ -4,12 +4,15 @@ import os
 import pickle
 import signal
 import threading
+from dataclasses import replace
 
 import dask.array as da
+import dask.dataframe as dd
 import jax
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
+from stopping import assert_identical, stop_after
 from textbook import assert_close
 
 import bayesgmm as bg
@@ -78,6 +81,33 @@ def test_chunks_stay_with_their_workers(client):
     assert len(there.data.bundles) == 2
     # EM's two passes, and that of the criteria.
     assert set(client.run(n_compiled).values()) <= {2, 3}
+
+
+@pytest.mark.slow
+def test_frames_that_are_persisted_are_bundled_too(client):
+    frame = dd.from_dask_array(rows_in(6), columns=["a", "b", "c"])
+    bundles = bg.stream(frame.persist()).bundles
+    assert len(bundles) <= 2
+    assert sorted(index for bundle in bundles for index in bundle) == list(range(6))
+    assert len(bg.stream(frame).bundles) == 6
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_wherever_its_chunks_are_by_then(client, tmp_path, monkeypatch):
+    """Other workers add up other chunks, in another order, and a machine's rows are others' too."""
+    rows = bg.stream(rows_in(9).persist())
+    auto = bg.MixtureSpec(max_components=6)
+    engine = bg.Gibbs(n_chains=2, n_warmup=0, n_draws=60, thin=1, progress=False)
+    whole = bg.fit(rows, auto, engine=engine, seed=3)
+    kept = replace(engine, checkpoint=tmp_path / "run.checkpoint")
+    for n_slices, bundles in (
+        (20, [[8, 0, 3], [1], [2, 6, 5, 4, 7]]),
+        (20, [[7], [6, 5, 4, 3, 2, 1, 0, 8]]),
+    ):
+        with monkeypatch.context() as patch:
+            stop_after(patch, n_slices)
+            bg.fit(replace(rows, bundles=bundles), auto, engine=kept, seed=3)
+    assert_identical(bg.fit(rows, auto, engine=kept, seed=3), whole)
 
 
 @pytest.mark.slow

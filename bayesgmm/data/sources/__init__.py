@@ -3,7 +3,7 @@
 from .base import Kernel, Source
 from .collection import Chunked, is_collection
 from .left_behind import left_behind
-from .mapping import dask_in_dask_out, map_rows
+from .mapping import dask_in_dask_out, is_elsewhere, map_rows
 from .sharded import Sharded, shard
 from .streamed import Streamed, stream
 
@@ -15,6 +15,7 @@ __all__ = [
     "Streamed",
     "dask_in_dask_out",
     "is_collection",
+    "is_elsewhere",
     "left_behind",
     "map_rows",
     "shard",

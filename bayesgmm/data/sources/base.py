@@ -68,6 +68,11 @@ class Source(ABC):
             The sums.
         """
 
+    @property
+    def layout(self) -> tuple[int, ...]:
+        """How the rows are divided, as far as the order of additions depends on it."""
+        return ()
+
     def rows_at(self, numbers: np.ndarray) -> np.ndarray:
         """Return the rows of such numbers (M,) in engine units, (D, M), by a pass over all."""
         return np.asarray(self.reduce(Kernel(columns_at, ()), numbers, self.n_columns))

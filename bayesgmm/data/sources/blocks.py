@@ -103,7 +103,9 @@ def summed_block(kernel: Kernel, parameters: Any, block: Block, centre: Array, s
     def of_chunk(part: tuple[Array, Array]) -> Any:
         cells, within = part
         counts = within < block.n_rows
-        values = jnp.where(counts, ((cells - centre) / scale).T, 0.0)
+        # Else the division is fused into the transposition, and done number by number.
+        scaled = jax.lax.optimization_barrier((cells - centre) / scale)
+        values = jnp.where(counts, scaled.T, 0.0)
         rows = Rows(
             values[None], counts.astype(values.dtype)[None], position=(block.first + within)[None]
         )

@@ -5,12 +5,13 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from ...numerics.wide import narrowed, wide_sum
 from ..dataset import check_spread
 from .base import Kernel, Source
 from .blocks import Cut
 from .looks import Look, look_at, require_good, rows_of_frame, summary_of
 from .readers import floating
-from .sending import Message, added_up, itself, sent, sums_of_chunks
+from .sending import Message, itself, sent, sums_of_chunks
 from .summary import chosen_rows
 
 # Smaller blocks than from files: what a short last block of a chunk is filled up with costs time.
@@ -23,11 +24,7 @@ FAN_IN = 8
 class Chunked(Source):
     """A checked table of numbers in a Dask collection.
 
-    Attributes:
-        names: column names, D strings.
-        named: whether the names came with the collection.
-        dtype: floating-point type in which results are handed back.
-        summary: what the first pass found.
+    Attributes: beside those of ``Source``,
         parts: the rows, chunk by chunk.
         sizes: rows in each chunk.
         bundles: which chunks are added up by one task.
@@ -38,6 +35,11 @@ class Chunked(Source):
     bundles: list[list[int]]
     kind: ClassVar[str] = "Dask's"
 
+    @property
+    def layout(self) -> tuple[int, ...]:
+        """The rows in each chunk; which worker adds up which makes no difference."""
+        return self.sizes
+
     def reduce(self, kernel: Kernel, parameters: Any, n_features: int) -> Any:
         """Add up a kernel over chunks where they are, and the sums in a tree, as ``Source`` says."""
         import dask
@@ -46,7 +48,7 @@ class Chunked(Source):
         message = Message(kernel, sent(parameters), self.affine, cut)
         # As the result of a task it goes to each worker once; as a constant it would go with every chunk.
         carried = dask.delayed(itself)(dask.delayed(message, traverse=False))
-        of_bundle, added = dask.delayed(sums_of_chunks), dask.delayed(added_up)
+        of_bundle, added = dask.delayed(sums_of_chunks), dask.delayed(wide_sum)
         firsts = firsts_of(self.sizes)
         parts = [
             of_bundle(carried, [self.parts.chunks[i] for i in bundle], [firsts[i] for i in bundle])
@@ -55,7 +57,7 @@ class Chunked(Source):
         while len(parts) > 1:
             parts = [added(parts[i : i + FAN_IN]) for i in range(0, len(parts), FAN_IN)]
         (total,) = dask.compute(parts[0])
-        return total
+        return narrowed(total)
 
     def rows_at(self, numbers: np.ndarray) -> np.ndarray:
         """Return the rows of such numbers, as ``Source`` says; nothing else is sent."""
@@ -124,23 +126,23 @@ def open_collection(collection: Any, seed: int = 0) -> Chunked:
 def bundles_of(collection: Any, keys: list[Any], sizes: tuple[int, ...]) -> list[list[int]]:
     """Bundle chunks that a worker holds, one bundle for each of its threads; others stay alone.
 
-    A task costs milliseconds. The bundles of a source stay as they are, so that the order of additions does, even where
-    a worker is lost.
+    A task costs milliseconds. What the sums are does not depend on bundles (``numerics.wide``): they are others on
+    another cluster, and may be others after a restart.
     """
     filled = [index for index, size in enumerate(sizes) if size]
     client = client_or_none()
     if client is None:
         return [[index] for index in filled]
     holders = client.who_has([collection])
-    held: dict[str, list[int]] = {}
+    of_worker: dict[str, list[int]] = {}
     for index in filled:
         those: list[str] = list(holders.get(keys[index], ()))
         worker = those[0] if those else f"nobody, {index}"
-        held.setdefault(worker, []).append(index)
+        of_worker.setdefault(worker, []).append(index)
     n_threads = client.nthreads()
     return [
         bundle.tolist()
-        for worker, chunks in held.items()
+        for worker, chunks in of_worker.items()
         for bundle in np.array_split(chunks, min(n_threads.get(worker, 1), len(chunks)))
     ]
 
@@ -232,5 +234,6 @@ def parts_of_frame(frame: Any) -> Parts:
 
 
 def keys_of(delayed: list[Any]) -> list[Any]:
-    """Return the keys of delayed values."""
-    return [one.key for one in delayed]
+    """Return the keys under which workers hold delayed values: parts of a frame have others of their own."""
+    tasks = [one.dask.get(one.key) for one in delayed]
+    return [getattr(task, "target", one.key) for one, task in zip(delayed, tasks, strict=True)]

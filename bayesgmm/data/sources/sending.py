@@ -10,6 +10,7 @@ from ...numerics.allocator import kept_memory
 from ...numerics.precision import in_float64, to_numpy
 from ...numerics.streams import UNROLLED, unrolled
 from ...numerics.trees import is_random_key
+from ...numerics.wide import Wide, wide_sum, widened
 from ..affine import Affine
 from .base import Kernel
 from .blocks import Cut, sum_blocks
@@ -63,8 +64,8 @@ def received(parameters: Any) -> Any:
 
 
 @in_float64
-def sums_of_chunks(message: Message, chunks: list[np.ndarray], firsts: list[int]) -> Any:
-    """Add up a kernel over chunks of rows, (n, D) each, in their order; NumPy arrays.
+def sums_of_chunks(message: Message, chunks: list[np.ndarray], firsts: list[int]) -> Wide:
+    """Add up a kernel over chunks of rows, (n, D) each; NumPy arrays that do not tell how chunks were bundled.
 
     Args:
         message: what is asked.
@@ -74,10 +75,10 @@ def sums_of_chunks(message: Message, chunks: list[np.ndarray], firsts: list[int]
     parameters = jax.device_put(received(message.parameters))
     with kept_memory():
         parts = [
-            sums_of_chunk(message, parameters, rows, first)
+            widened(sums_of_chunk(message, parameters, rows, first))
             for rows, first in zip(chunks, firsts, strict=True)
         ]
-    return added_up(parts)
+    return wide_sum(parts)
 
 
 def sums_of_chunk(message: Message, parameters: Any, rows: np.ndarray, first: int) -> Any:
@@ -93,8 +94,3 @@ def sums_of_chunk(message: Message, parameters: Any, rows: np.ndarray, first: in
 def itself(message: Message) -> Message:
     """Return the message."""
     return message
-
-
-def added_up(parts: list[Any]) -> Any:
-    """Add up results in their order."""
-    return jax.tree.map(lambda *leaves: np.add.reduce(leaves), *parts)
