@@ -2,17 +2,16 @@
 
 from functools import cached_property
 from numbers import Integral, Real
+from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import validate_data
 
 from ..api import fit
-from ..data.dataset import Dataset
-from ..data.sources import dask_in_dask_out
+from ..data.sources import Source, dask_in_dask_out
 from ..diagnostics.checks import diagnose
 from ..diagnostics.datatree import to_datatree
 from ..diagnostics.summary import summary
@@ -34,7 +33,7 @@ from ..posterior.membership import membership
 from ..posterior.partition import Partition, co_clustering, partition
 from ..posterior.waic import waic
 from ..store import save
-from .gaussian_mixture import is_frame, partly_known
+from .intake import taken_in
 from .random_state import seed_of
 from .uses import Uses
 
@@ -79,6 +78,8 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
         n_draws: draws kept per chain.
         random_state: seed.
         verbose: whether to show a progress bar.
+        checkpoint: path of a file that keeps how far ``fit`` is; where it exists ``fit`` goes on from it (see
+            ``Gibbs``).
 
     Attributes:
         fit_: the underlying ``Fit``.
@@ -115,6 +116,7 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
         "n_draws": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        "checkpoint": [str, PathLike, None],
     }
 
     def __init__(
@@ -135,6 +137,7 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
         n_draws: int = 1000,
         random_state: Any = None,
         verbose: int = 0,
+        checkpoint: Any = None,
     ) -> None:
         self.n_components = n_components
         self.max_components = max_components
@@ -151,12 +154,15 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
         self.n_draws = n_draws
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Sample the posterior.
 
         Args:
-            X: rows (N, D): array, nested lists or data frame; NaN where a cell is missing.
+            X: rows (N, D): array, nested lists or data frame, NaN where a cell is missing; for
+                ``inference="gibbs"`` also rows that stay where they are: a Dask array or data frame, the path of a
+                ``.npy`` file or of Parquet, or what ``bg.stream`` and ``bg.shard`` give.
             y: component of each row where it is known, 0, 1, ..., else -1, (N,), as in
                 ``GaussianMixture.fit``: ignored unless it holds integers with both -1 and 0 among
                 them. Rows with the same label are together, with different ones apart.
@@ -170,11 +176,14 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
             TypeError: data that are not numbers.
         """
         self._validate_params()
-        data = Dataset.from_array(X, weights=sample_weight, labels=partly_known(y))
-        validate_data(self, X if is_frame(X) else data.values, skip_check_array=True)
+        data = taken_in(self, X, y, sample_weight)
         self.__dict__.pop("partition_", None)
         engine = ENGINES[self.inference](
-            self.n_chains, self.n_warmup, self.n_draws, progress=bool(self.verbose)
+            self.n_chains,
+            self.n_warmup,
+            self.n_draws,
+            progress=bool(self.verbose),
+            checkpoint=self.checkpoint,
         )
         self.fit_ = fit(data, self.specification(), engine=engine, seed=seed_of(self.random_state))
         return self
@@ -200,7 +209,8 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
         """Sample the posterior and return the labels of the representative partition, (N,)."""
-        return self.fit(X, y, sample_weight).labels_
+        self.fit(X, y, sample_weight)
+        return self.predict(X) if isinstance(self.fit_.data, Source) else self.labels_
 
     def __sklearn_tags__(self) -> Any:
         """Say that cells may be missing."""
@@ -210,12 +220,18 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
 
     @cached_property
     def partition_(self) -> Partition:
-        """The representative partition of the fitted rows."""
-        return partition(self._fitted())
+        """The representative partition of the fitted rows, of those elsewhere that of their sample."""
+        return partition(self._fitted().sampled)
 
     @property
     def labels_(self) -> np.ndarray:
         """Labels of the representative partition, 0 for the largest cluster, (N,)."""
+        data = self._fitted().data
+        if isinstance(data, Source):
+            raise ValueError(
+                f"Expected rows in memory, got {data.kind} ones, of which partition_.labels has the sample's labels. "
+                "Use model.predict(X) for a Dask collection, or bg.map_rows(model.predict, path, out='labels.npy')."
+            )
         return self.partition_.labels
 
     @property
@@ -280,11 +296,11 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
 
     def co_clustering(self, rows: Any = None) -> np.ndarray:
         """Return the posterior probability that two fitted rows belong together, (M, M)."""
-        return co_clustering(self._fitted(), rows)
+        return co_clustering(self._fitted().sampled, rows)
 
     def credible_ball(self, prob: float = 0.95) -> CredibleBall:
         """Return the ball of partitions around ``partition_`` with this posterior probability."""
-        return credible_ball(self._fitted(), prob, self.partition_)
+        return credible_ball(self._fitted().sampled, prob, self.partition_)
 
     def loo(self) -> "ELPDDataLOO":
         """Return the leave-one-out predictive density of the fitted rows (``bg.loo``)."""
@@ -300,7 +316,7 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
 
     def summary(self, method: str = "ecr") -> "pd.DataFrame":
         """Return the table of parameters (``bg.summary``), clusters named as in ``labels_``."""
-        return summary(self._fitted(), method, self.partition_)
+        return summary(self._fitted().sampled, method, self.partition_)
 
     @property
     def plot(self) -> "PlotsOfFit":
@@ -308,18 +324,18 @@ class BayesianGaussianMixture(Uses, DensityMixin, BaseEstimator):
         # Imported on use: an estimator need not wait for Matplotlib.
         from ..plots.of_fit import PlotsOfFit
 
-        return PlotsOfFit(self._fitted(), lambda: self.partition_)
+        return PlotsOfFit(self._fitted().sampled, lambda: self.partition_)
 
     def report(self, path: Any = None, *, title: str = "Gaussian mixture") -> "Report":
         """Make a self-contained HTML page about the fit (``bg.report``), and write it to ``path``."""
         from ..reporting.report import report
 
-        return report(self._fitted(), path, title=title, clusters=self.partition_)
+        return report(self._fitted().sampled, path, title=title, clusters=self.partition_)
 
     @property
     def datatree_(self) -> "xr.DataTree":
         """The posterior in ArviZ's layout (``bg.to_datatree``), made anew at every access."""
-        return to_datatree(self._fitted())
+        return to_datatree(self._fitted().sampled)
 
     def save(self, path: Any) -> None:
         """Save the fit as netCDF; ``bg.load`` reads it back."""

@@ -16,6 +16,7 @@ Parameters, methods, attributes and messages are those of scikit-learn 1.9, and 
 """
 
 from numbers import Integral, Real
+from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -26,9 +27,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from ..api import fit
-from ..data.dataset import Dataset
 from ..data.marks import check_weights
-from ..data.sources import dask_in_dask_out
+from ..data.sources import Source, dask_in_dask_out, is_elsewhere
 from ..data.table import read_table
 from ..diagnostics.restarts import restarts
 from ..engines.em import EM
@@ -41,6 +41,7 @@ from ..posterior.density import draw_rows, log_density, log_responsibilities
 from ..result import Fit, Outcome
 from .covariances import covariances, precisions, precisions_cholesky
 from .given_start import given_start
+from .intake import is_frame, taken_in
 from .random_state import seed_of
 from .uses import Uses
 from .verbose import print_restarts
@@ -75,6 +76,8 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         warm_start: whether ``fit`` starts from the last fit, once, whatever ``n_init``.
         verbose: 0 silent, 1 prints restarts and updates, 2 log-likelihoods too.
         verbose_interval: updates between two lines.
+        checkpoint: path of a file that keeps how far ``fit`` is; where it exists ``fit`` goes on from it (see
+            ``EM``).
 
     Attributes:
         fit_: the underlying ``Fit``, with the data, the status and the history.
@@ -107,6 +110,7 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "checkpoint": [str, PathLike, None],
     }
 
     def __init__(
@@ -126,6 +130,7 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
+        checkpoint: Any = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -141,6 +146,7 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         self.warm_start = warm_start
         self.verbose = verbose
         self.verbose_interval = verbose_interval
+        self.checkpoint = checkpoint
 
     # Fitting
 
@@ -148,7 +154,9 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         """Estimate the parameters by EM.
 
         Args:
-            X: rows (N, D): array, nested lists or data frame.
+            X: rows (N, D): array, nested lists or data frame; or rows that stay where they are: a Dask
+                array or data frame, the path of a ``.npy`` file or of Parquet, or what ``bg.stream`` and
+                ``bg.shard`` give.
             y: component of each row where it is known, 0, 1, ..., else -1, (N,). Ignored unless it
                 holds integers with both -1 and 0 among them: the labels that model selection passes
                 along to be scored, and -1 and 1 of outlier detection, are no knowledge. For any
@@ -164,8 +172,7 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
             CollapsedError: a ValueError; every restart began with a singular covariance.
         """
         self._validate_params()
-        data = Dataset.from_array(X, weights=sample_weight, labels=partly_known(y))
-        validate_data(self, X if is_frame(X) else data.values, skip_check_array=True)
+        data = taken_in(self, X, y, sample_weight)
         spec = MixtureSpec.maximum_likelihood(self.n_components, self.covariance_type)
         engine = self._engine(data.n_columns)
         self.fit_ = fit(data, spec, engine=engine, seed=seed_of(self.random_state))
@@ -176,6 +183,8 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
         """Estimate the parameters and return the most probable component of each row, (N,)."""
         self.fit(X, y, sample_weight)
+        if isinstance(self.fit_.data, Source):
+            return self.predict(X)
         return self.fit_.allocations()[0, 0].astype(np.int64)
 
     def __sklearn_tags__(self) -> Any:
@@ -193,6 +202,7 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
             tol=self.tol,
             reg_covar=self.reg_covar,
             progress=bool(self.verbose),
+            checkpoint=self.checkpoint,
         )
 
     def _start(self, n_columns: int) -> Any:
@@ -323,19 +333,20 @@ class GaussianMixture(Uses, DensityMixin, BaseEstimator):
         # Imported on use: an estimator need not wait for Matplotlib.
         from ..plots.of_fit import PlotsOfFit
 
-        return PlotsOfFit(self._fitted())
+        return PlotsOfFit(self._fitted().sampled)
 
     def report(self, path: Any = None, *, title: str = "Gaussian mixture") -> "Report":
         """Make a self-contained HTML page about the fit (``bg.report``), and write it to ``path``."""
         from ..reporting.report import report
 
-        return report(self._fitted(), path, title=title)
+        return report(self._fitted().sampled, path, title=title)
 
     def _log_responsibilities(self, X: Any) -> np.ndarray:
         return log_responsibilities(self._fitted(), self._rows(X))
 
     def _criteria(self, X: Any, sample_weight: Any) -> InformationCriteria:
-        return information_criteria(self._fitted(), self._rows(X), sample_weight)
+        rows = X if is_elsewhere(X) else self._rows(X)
+        return information_criteria(self._fitted(), rows, sample_weight)
 
     def _rows(self, X: Any) -> np.ndarray:
         """Return rows (M, D) whose columns are those of the fit."""
@@ -358,17 +369,3 @@ def estimator_of(fit: Fit, **settings: Any) -> GaussianMixture:
     if fit.data.named:
         model.feature_names_in_ = np.array(fit.data.names, dtype=object)
     return model
-
-
-def partly_known(y: Any) -> np.ndarray | None:
-    """Return labels that mark some rows as unknown by -1, others as 0; None for any other y."""
-    if y is None:
-        return None
-    labels = np.asarray(y)
-    marks = labels.dtype.kind == "i" and labels.ndim == 1 and {-1, 0} <= set(labels.tolist())
-    return labels if marks else None
-
-
-def is_frame(X: Any) -> bool:
-    """Say whether scikit-learn finds the column names itself."""
-    return hasattr(X, "shape") and hasattr(X, "columns")

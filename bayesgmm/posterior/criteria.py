@@ -21,8 +21,9 @@ import numpy as np
 from jax import Array
 from jax.scipy.special import logsumexp
 
+from ..data.affine import Affine
 from ..data.marks import check_weights
-from ..data.sources import Kernel, Source
+from ..data.sources import Kernel, Source, is_elsewhere, stream
 from ..model.families.base import Family
 from ..model.kernel import log_joint
 from ..model.mixture import Mixture
@@ -60,8 +61,8 @@ def information_criteria(fit: Fit, X: Any = None, sample_weight: Any = None) -> 
 
     Args:
         fit: a point fit.
-        X: rows (N, D) with the columns of the fit; the fitted ones by default, with their weights.
-            Known labels are not used.
+        X: rows (N, D) with the columns of the fit, in memory or as ``bg.stream`` takes them; the fitted
+            ones by default, with their weights. Known labels are not used.
         sample_weight: how many rows each row of X counts as, (N,).
 
     Returns:
@@ -79,10 +80,12 @@ def information_criteria(fit: Fit, X: Any = None, sample_weight: Any = None) -> 
             f"Expected a point fit, got a {fit.kind}: AIC, BIC and ICL are defined at a single value "
             "of the parameters. Use bg.loo(fit) or bg.waic(fit)."
         )
-    if X is None and isinstance(fit.data, Source):
-        (log_likelihood, completed), total = sums_over(fit, fit.data), fit.data.total_weight
-    else:
+    source = source_of(fit, X)
+    if source is None:
         (log_likelihood, completed), total = sums_of(fit, X, sample_weight)
+    else:
+        require_alike(fit, source, sample_weight)
+        (log_likelihood, completed), total = sums_over(fit, source), source.total_weight
     penalty = np.log(total) * fit.n_parameters
     return InformationCriteria(
         log_likelihood=float(log_likelihood),
@@ -103,11 +106,49 @@ def sums_of(fit: Fit, X: Any, sample_weight: Any) -> tuple[np.ndarray, float]:
     return each @ weights, float(weights.sum())
 
 
+def source_of(fit: Fit, X: Any) -> Source | None:
+    """Return the rows if they are elsewhere."""
+    if X is None:
+        return fit.data if isinstance(fit.data, Source) else None
+    if isinstance(X, Source):
+        return X
+    return stream(X) if is_elsewhere(X) else None
+
+
+def require_alike(fit: Fit, source: Source, sample_weight: Any) -> None:
+    """Raise unless rows elsewhere have the columns of the fit, and count once each."""
+    if source.n_columns != fit.data.n_columns:
+        raise ValueError(
+            f"Expected {fit.data.n_columns} columns as in the fit, got {source.n_columns}. Pass the columns "
+            f"{list(fit.data.names)}."
+        )
+    if source.named and fit.data.named and source.names != fit.data.names:
+        raise ValueError(
+            f"Expected columns {list(fit.data.names)} as in the fit, got {list(source.names)}. Pass these, in this "
+            "order."
+        )
+    if sample_weight is not None:
+        raise ValueError(
+            f"Expected {source.kind} rows once each, got sample_weight. Take the rows into memory, or leave it out."
+        )
+
+
 def sums_over(fit: Fit, source: Source) -> np.ndarray:
     """Return the sums over rows that are elsewhere, (2,)."""
     width = fit.model.n_components * (source.n_columns + 2)
-    sums = source.reduce(Kernel(sums_of_rows, (fit.model.family,)), fit.scaled, width)
-    return np.asarray(sums) - source.total_cells * np.log(fit.model.affine.scale)
+    mixture = in_units_of(source.affine, fit)
+    sums = source.reduce(Kernel(sums_of_rows, (fit.model.family,)), mixture, width)
+    return np.asarray(sums) - source.total_cells * np.log(source.affine.scale)
+
+
+def in_units_of(affine: Affine, fit: Fit) -> Mixture:
+    """Return the mixture of a fit in the engine units of other rows."""
+    own, family = fit.model.affine, fit.model.family
+    ratio = own.scale / affine.scale
+    means = (own.centre - affine.centre) / affine.scale + ratio * fit.scaled.means
+    return fit.scaled._replace(
+        means=means, covariance=family.scale_by(fit.scaled.covariance, float(ratio))
+    )
 
 
 def sums_of_rows(family: Family, mixture: Mixture, rows: Rows) -> Array:

@@ -42,6 +42,8 @@ STARTS["given"] = start_for("faithful", "spherical")._asdict()
 STARTS["restarts"] = {"n_init": 3}
 
 
+# A given start is far from the moved rows: on some processors EM stops on the plateau around it.
+@pytest.mark.filterwarnings("ignore:EM met tol")
 @pytest.mark.parametrize("settings", STARTS.values(), ids=STARTS)
 def test_a_second_fit_of_the_same_shape_compiles_nothing(settings):
     values = rows("faithful")
