@@ -60,7 +60,7 @@ class Provenance:
 
     Attributes:
         seed: the seed of the run.
-        seconds: wall time of the run, compilation included.
+        seconds: wall time of the run, compilation included; of its last part, where it went on from a checkpoint.
         dtype: floating-point type of the arithmetic.
         versions: versions of the packages that matter.
         created: time of creation, ISO 8601, UTC.

@@ -104,7 +104,7 @@ def print_workers(is_quick: bool) -> None:
     with two_workers(), subprocess.Popen(command, **pipes) as one:
         rows = bg.stream(collection(n_rows))
         seconds_of(rows, 1)
-        for _ in range(3):
+        for _ in range(5):
             print("go", file=one.stdin, flush=True)
             single = float(one.stdout.readline())
             turns.append([per_iteration(partial(seconds_of, rows)), single])

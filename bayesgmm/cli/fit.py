@@ -53,6 +53,12 @@ def fit_file(
     out: NamedOut = None,
     seed: Seed = 0,
     draws: Draws = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="File that keeps how far a long run is; the same command goes on from it."
+        ),
+    ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
     force: Force = False,
@@ -61,7 +67,7 @@ def fit_file(
     """Fit a table of your own, say what was found, and write a report and a cluster for each row."""
     speech = Speech(quiet=quiet, as_json=as_json)
     with errors_in_a_sentence(debug):
-        plan = plan_of(k, max_k, engine, covariance, draws)
+        plan = plan_of(k, max_k, engine, covariance, draws, checkpoint)
         folder = out or Path(f"{data.stem}-fit")
         with staged_folder(folder, force) as stage:
             table = table_from(Source(data, columns, delimiter, numeric_only, standardize), speech)

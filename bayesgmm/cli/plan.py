@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .refusal import InputError, as_input_error
@@ -35,6 +36,7 @@ class Plan:
         engine: one of ``ENGINES``.
         covariance: name of a structure that the engine serves.
         draws: draws per chain.
+        checkpoint: file that keeps how far a run is, if any.
     """
 
     sizes: str | int | range
@@ -42,6 +44,7 @@ class Plan:
     engine: str
     covariance: str
     draws: int
+    checkpoint: Path | None = None
 
     def run(self, data: Dataset, seed: int, speech: Speech) -> Fit:
         """Fit the rows; what was left to choose is chosen here.
@@ -49,7 +52,7 @@ class Plan:
         Raises:
             InputError: rows that the model cannot be fitted to.
         """
-        with as_input_error(ValueError), speech.listening():
+        with as_input_error(ValueError, OSError), speech.listening():
             if isinstance(self.sizes, range):
                 return winner_of(data, self.sizes, self.covariance, seed, speech)
             spec = self.spec(data.n_rows)
@@ -76,13 +79,21 @@ class Plan:
         from ..engines.gibbs import Gibbs
         from ..engines.nuts import NUTS
 
+        common: Any = {"progress": progress, "checkpoint": self.checkpoint}
         if self.engine == "em":
-            return EM(**EM_SETTINGS, progress=progress)
+            return EM(**EM_SETTINGS, **common)
         sampler: Any = {"gibbs": Gibbs, "nuts": NUTS}[self.engine]
-        return sampler(n_chains=N_CHAINS, n_draws=self.draws, progress=progress)
+        return sampler(n_chains=N_CHAINS, n_draws=self.draws, **common)
 
 
-def plan_of(k: str, max_k: int | None, engine: str, covariance: str, draws: int | None) -> Plan:
+def plan_of(
+    k: str,
+    max_k: int | None,
+    engine: str,
+    covariance: str,
+    draws: int | None,
+    checkpoint: Path | None = None,
+) -> Plan:
     """Check what was asked for, before any data are read.
 
     Raises:
@@ -112,8 +123,13 @@ def plan_of(k: str, max_k: int | None, engine: str, covariance: str, draws: int 
             f"Expected no --draws for --engine em, which draws nothing, got {draws}; leave it out, or pass "
             "--engine gibbs."
         )
+    if checkpoint is not None and isinstance(sizes, range):
+        raise InputError(
+            f"Expected --checkpoint with one number of components or auto, got --k {k}, a sweep, which has none; "
+            "leave it out, or pass one number."
+        )
     check_covariance(covariance, engine)
-    return Plan(sizes, max_k or MAX_K, engine, covariance, draws or N_DRAWS)
+    return Plan(sizes, max_k or MAX_K, engine, covariance, draws or N_DRAWS, checkpoint)
 
 
 def sizes_of(k: str, *, auto: bool = True) -> str | int | range:

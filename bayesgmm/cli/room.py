@@ -25,7 +25,8 @@ def require_room(path: Path) -> None:
         raise InputError(
             f"Expected a file that fits into memory, got {path} of {gib(size)}, which needs about "
             f"{gib(factor * size)} ({factor} times its size) where {gib(available)} are free; take a "
-            "sample of its rows, write only the columns you need, or use a larger machine."
+            "sample of its rows, write only the columns you need, or in Python let bg.fit(path) read a .npy or "
+            ".parquet file block by block."
         )
 
 

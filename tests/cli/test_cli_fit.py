@@ -1,5 +1,6 @@
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from rich.console import Console
 import bayesgmm as bg
 from bayesgmm import datasets
 from bayesgmm.cli import findings, plan, show
-from bayesgmm.cli.plan import Plan, plan_of
+from bayesgmm.cli.plan import Plan, plan_of, sample
 from bayesgmm.cli.refusal import InputError
 from bayesgmm.cli.scaling import scaling_of
 from bayesgmm.cli.speech import Speech
@@ -52,6 +53,7 @@ def test_a_bad_k_is_refused(numbers, k):
         (["--engine", "em"], ("--k 1:10", "--engine gibbs")),
         (["--k", "1:4"], ("--k auto --max-k 4", "--engine em", "bayesgmm select")),
         (["--k", "1:4", "--engine", "nuts"], ("--k auto --max-k 4",)),
+        (["--k", "1:4", "--engine", "em", "--checkpoint", "run"], ("--checkpoint", "--k 1:4")),
     ],
 )
 def test_what_does_not_go_together_is_refused_before_reading(tmp_path, options, words):
@@ -78,6 +80,19 @@ def test_plans_become_models():
     em = plan_of("3", None, "em", "VEV", None)
     assert em.spec(9) == bg.MixtureSpec.maximum_likelihood(3, "VEV")
     assert em.settings(progress=False).n_init == 10
+    long = plan_of("auto", 7, "gibbs", "full", 50, Path("run.checkpoint"))
+    assert long.settings(progress=False).checkpoint == "run.checkpoint"
+
+
+def test_a_checkpoint_is_written_or_refused(numbers, tmp_path, quick, monkeypatch):
+    monkeypatch.setattr(plan, "sample", sample)
+    path = tmp_path / "run.checkpoint"
+    options = ("fit", numbers, "--k", 2, "--engine", "em", "--checkpoint")
+    assert_fine(run(*options, path, "--out", tmp_path / "out"))
+    assert path.exists()
+    assert_refused(run(*options, path, "--seed", 7, "--out", tmp_path / "other"), "of this seed")
+    nowhere = tmp_path / "nowhere" / "run.checkpoint"
+    assert_refused(run(*options, nowhere, "--out", tmp_path / "other"), "Make the folder first")
 
 
 def test_fit_writes_everything(numbers, tmp_path, quick):
