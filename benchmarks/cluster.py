@@ -147,7 +147,7 @@ def predicted(n_workers: int, rows_each: float, tasks_each: int) -> float:
     statistics = 8 * N_COMPONENTS * features
     n_tasks = n_workers * tasks_each * (1 + 1 / 7)
     depth = np.ceil(np.log(max(n_workers, 2)) / np.log(8))
-    of_tree = depth * (LATENCY + 8 * statistics / BANDWIDTH)
+    of_tree = depth * (LATENCY + 8 * 2 * statistics / BANDWIDTH)
     of_parameters = n_workers * statistics / BANDWIDTH
     return rows_each / 1e6 * MILLION_ROWS + n_tasks * TASK + of_tree + of_parameters + PASS
 

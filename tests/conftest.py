@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-# Programs that several modules, processes or runs need are compiled once.
-COMPILED = Path(__file__).parents[1] / ".pytest_cache" / "compiled"
+# Programs that several modules, processes, runs or checkouts need are compiled once: two thirds of the time.
+CACHES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+COMPILED = CACHES / "bayesgmm" / "compiled-for-tests"
 MAPS, MOST_MAPS = Path("/proc/self/maps"), 20_000
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(COMPILED))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")

@@ -1,7 +1,7 @@
 """Maximum likelihood by EM behind scikit-learn's interface: a drop-in for its GaussianMixture.
 
-Parameters, methods, attributes and messages are those of scikit-learn 1.9, and an integer
-``random_state`` gives the same starts. What differs:
+Parameters, methods, attributes and messages are those of scikit-learn 1.9, ``checkpoint`` is added, and
+an integer ``random_state`` gives the same starts. What differs:
 
 * ``lower_bound_`` and ``lower_bounds_`` belong to the parameters after each update, so that
   ``lower_bound_ == score(X)`` (but for known labels, of which ``score`` takes no notice);
