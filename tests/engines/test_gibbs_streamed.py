@@ -85,7 +85,7 @@ def test_moves_among_few_rows_lead_to_the_same_posterior(tmp_path):
     """Up to 2,048 rows are all in the sample, where padding makes other random numbers in memory."""
     rows = table(150)
     one, other = both(
-        tmp_path, rows, n_warmup=500, n_draws=2_000, n_chains=4, thin=2, moves=("split_merge",)
+        tmp_path, rows, n_warmup=300, n_draws=600, n_chains=4, thin=2, moves=("split_merge",)
     )
     shares = [[(fit.n_clusters == k).mean() for k in range(2, 6)] for fit in (one, other)]
     spread = [

@@ -96,7 +96,7 @@ def test_the_criteria_are_of_the_rows_that_are_given():
 
 @pytest.mark.slow
 def test_the_posterior_is_looked_at_by_its_sample():
-    settings = {"n_chains": 2, "n_warmup": 10, "n_draws": 4, "random_state": 0}
+    settings = {"n_chains": 1, "n_warmup": 30, "n_draws": 4, "random_state": 0}
     there = KINDS["dask array"]()
     model = bg.BayesianGaussianMixture(**settings)
     with quick_compilation():
