@@ -20,7 +20,7 @@ from bayesgmm.diagnostics.sensitivity import SENSITIVE
 from bayesgmm.posterior.relabel import MOST_NON_PERMUTATIONS
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = ("index", "getting_started", "engines_and_priors", "coming_from", "citing")
+PAGES = ("index", "getting_started", "engines_and_priors", "coming_from", "scaling", "citing")
 MODULES = {"datasets", "plots"}
 JUDGES = {"at_most", "at_least", "below", "noted", "judged"}
 
