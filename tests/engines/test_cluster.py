@@ -64,9 +64,9 @@ def test_kernels_travel_by_name(function, form):
 
 def n_compiled(dask_worker):
     """Programs that a worker has compiled for its blocks."""
-    from bayesgmm.data.sources.blocks import summed_block
+    from bayesgmm.data.sources.blocks import with_block
 
-    return summed_block._cache_size()
+    return with_block._cache_size()
 
 
 @pytest.mark.slow

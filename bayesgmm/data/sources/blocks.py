@@ -76,10 +76,11 @@ def sum_blocks(
     total = None
     for number, raw in enumerate(read(cut.size)):
         cells = filled_up(raw, cut.size).reshape(*cut, -1)
-        block = Block(cells, len(raw), first + number * cut.size)
-        part = summed_block(kernel, parameters, block, *affine)
+        given = (kernel, parameters, Block(cells, len(raw), first + number * cut.size), *affine)
+        before = nothing(*given) if total is None else total
+        total = with_block(before, *given)
         # While this block is worked on the next is read; no third is begun.
-        total = part if total is None else added(jax.block_until_ready(total), part)
+        jax.block_until_ready(before)
     return jax.block_until_ready(total)
 
 
@@ -88,13 +89,21 @@ def filled_up(rows: np.ndarray, size: int) -> np.ndarray:
     return rows if len(rows) == size else np.pad(rows, ((0, size - len(rows)), (0, 0)))
 
 
-@jax.jit
-def added(total: Any, part: Any) -> Any:
-    """Add two results of a kernel."""
-    return jax.tree.map(jnp.add, total, part)
+@partial(jax.jit, static_argnums=1)
+def with_block(
+    total: Any, kernel: Kernel, parameters: Any, block: Block, centre: Array, scale: Array
+) -> Any:
+    """Add a kernel's sums over a block to a total."""
+    return jax.tree.map(jnp.add, total, summed_block(kernel, parameters, block, centre, scale))
 
 
 @partial(jax.jit, static_argnums=0)
+def nothing(kernel: Kernel, parameters: Any, block: Block, centre: Array, scale: Array) -> Any:
+    """Return sums over no block."""
+    sums = jax.eval_shape(partial(summed_block, kernel), parameters, block, centre, scale)
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), sums)
+
+
 def summed_block(kernel: Kernel, parameters: Any, block: Block, centre: Array, scale: Array) -> Any:
     """Add up a kernel over a block, its rows put into engine units chunk by chunk, in the cache."""
     n_chunks, length, _ = block.cells.shape

@@ -1,6 +1,8 @@
 """Rows of a Dask collection: chunks stay on the workers, parameters go out, sums come back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -46,18 +48,16 @@ class Chunked(Source):
 
         cut = Cut.of(max(self.sizes), self.n_columns, n_features, BLOCK_BYTES)
         message = Message(kernel, sent(parameters), self.affine, cut)
-        # As the result of a task it goes to each worker once; as a constant it would go with every chunk.
-        carried = dask.delayed(itself)(dask.delayed(message, traverse=False))
-        of_bundle, added = dask.delayed(sums_of_chunks), dask.delayed(wide_sum)
-        firsts = firsts_of(self.sizes)
+        of_bundle, firsts = summed_by(len(self.bundles), message), firsts_of(self.sizes)
         parts = [
-            of_bundle(carried, [self.parts.chunks[i] for i in bundle], [firsts[i] for i in bundle])
+            of_bundle([self.parts.chunks[i] for i in bundle], [firsts[i] for i in bundle])
             for bundle in self.bundles
         ]
-        while len(parts) > 1:
+        added = dask.delayed(wide_sum)
+        # The last of them are added up here: each task in a row costs its milliseconds.
+        while len(parts) > FAN_IN:
             parts = [added(parts[i : i + FAN_IN]) for i in range(0, len(parts), FAN_IN)]
-        (total,) = dask.compute(parts[0])
-        return narrowed(total)
+        return narrowed(wide_sum(list(dask.compute(*parts))))
 
     def rows_at(self, numbers: np.ndarray) -> np.ndarray:
         """Return the rows of such numbers, as ``Source`` says; nothing else is sent."""
@@ -66,6 +66,18 @@ class Chunked(Source):
         columns = np.zeros((self.n_columns, len(numbers)))
         columns[:, numbers < self.n_rows] = found[which].T
         return columns
+
+
+def summed_by(n_tasks: int, message: Message) -> Callable[..., Any]:
+    """Return a delayed ``sums_of_chunks`` for so many tasks."""
+    import dask
+
+    if n_tasks <= FAN_IN:
+        # Each takes the message along, which saves a task before them all.
+        return dask.delayed(partial(sums_of_chunks, message))
+    # As the result of a task it goes to each worker once.
+    carried = dask.delayed(itself)(dask.delayed(message, traverse=False))
+    return partial(dask.delayed(sums_of_chunks), carried)
 
 
 def picked(chunks: list[Any], sizes: tuple[int, ...], numbers: np.ndarray) -> np.ndarray:
