@@ -13,6 +13,9 @@ from ...numerics.rows import Rows, chunk_length, sum_chunks
 from ..affine import Affine
 from .base import Kernel
 
+# What a block costs by itself, calling the program included, in rows.
+ROWS_PER_BLOCK = 1500
+
 
 class Cut(NamedTuple):
     """How a block is cut: its number of chunks, and rows in each."""
@@ -21,11 +24,21 @@ class Cut(NamedTuple):
     length: int
 
     @classmethod
-    def of(cls, n_rows: int, n_columns: int, n_features: int, n_bytes: int) -> "Cut":
-        """Return a cut of so many rows, or of as many as a block of so many bytes takes."""
-        wanted = min(n_rows, rows_per_block(n_columns, n_bytes))
-        length = chunk_length(wanted, n_features)
-        return cls(-(-wanted // length), length)
+    def of(cls, sizes: tuple[int, ...], n_columns: int, n_features: int, n_bytes: int) -> "Cut":
+        """Return the cut that costs least for tables of so many rows each, the last block of each filled up.
+
+        Args:
+            sizes: rows in each table.
+            n_columns: number of columns, D.
+            n_features: numbers per row that are worked on in a chunk.
+            n_bytes: what the rows of a block may take.
+        """
+        most = rows_per_block(n_columns, n_bytes)
+        length = min(chunk_length(max(sizes), n_features), most)
+        n_chunks = np.arange(1, most // length + 1)
+        n_blocks = -(-np.array(sizes)[:, None] // (n_chunks * length))
+        cost = n_blocks.sum(0) * (n_chunks * length + ROWS_PER_BLOCK)
+        return cls(int(n_chunks[cost.argmin()]), length)
 
     @property
     def size(self) -> int:

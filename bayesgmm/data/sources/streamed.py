@@ -29,7 +29,7 @@ class Streamed(Source):
 
     def reduce(self, kernel: Kernel, parameters: Any, n_features: int) -> Any:
         """Add up a kernel of blocks of rows, as ``Source`` says."""
-        cut = Cut.of(self.n_rows, self.n_columns, n_features, BLOCK_BYTES)
+        cut = Cut.of((self.n_rows,), self.n_columns, n_features, BLOCK_BYTES)
         return sum_blocks(kernel, parameters, self.affine, self.reader.blocks, cut)
 
 
