@@ -1,6 +1,6 @@
 """EM over a Dask collection on two workers of one thread each, beside one process of one thread, and Spark.
 
-    uv run python benchmarks/cluster.py                    # 15 minutes; --quick: 3; --only SECTION
+    uv run python benchmarks/cluster.py                    # 20 minutes; --quick: 3; --only SECTION
 
 ``workers``: an iteration over the same rows, in turn on two workers and in a process that has one core.
 ``network``: bytes that go over the wire in an iteration, all processes together, and its seconds, over chunks of
@@ -16,7 +16,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ def print_workers(is_quick: bool) -> None:
     with two_workers(), subprocess.Popen(command, **pipes) as one:
         rows = bg.stream(collection(n_rows))
         seconds_of(rows, 1)
-        for _ in range(5):
+        for _ in range(9):
             print("go", file=one.stdin, flush=True)
             single = float(one.stdout.readline())
             turns.append([per_iteration(partial(seconds_of, rows)), single])
@@ -176,6 +177,18 @@ def bytes_of(rows: Any, n_updates: int) -> float:
     return float(psutil.net_io_counters(pernic=True)["lo"].bytes_sent - before)
 
 
+@contextmanager
+def asleep(processes: list[psutil.Process]) -> Iterator[None]:
+    """Let processes rest while others are timed: those of Java collect their garbage then."""
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
+
+
 def print_spark(is_quick: bool) -> None:
     """Compare with Spark MLlib on two cores."""
     try:
@@ -209,13 +222,18 @@ def print_spark(is_quick: bool) -> None:
         model.fit(vectors)
         return time.perf_counter() - begun
 
+    java = [child for child in psutil.Process().children(recursive=True) if child.name() == "java"]
     turns = []
-    with two_workers():
+    with two_workers() as client:
+        workers = [psutil.Process(number) for number in client.run(os.getpid).values()]
         rows = bg.stream(collection(n_rows))
         seconds_of(rows, 1)
         theirs(1)
-        for _ in range(3):
-            turns.append([per_iteration(partial(seconds_of, rows)), per_iteration(theirs)])
+        for _ in range(5):
+            with asleep(java):
+                ours = per_iteration(partial(seconds_of, rows))
+            with asleep(workers):
+                turns.append([ours, per_iteration(theirs)])
     session.stop()
     path.unlink()
     ours, spark = np.array(turns).T
