@@ -105,7 +105,7 @@ def print_workers(is_quick: bool) -> None:
     with two_workers(), subprocess.Popen(command, **pipes) as one:
         rows = bg.stream(collection(n_rows))
         seconds_of(rows, 1)
-        for _ in range(9):
+        for _ in range(5):
             print("go", file=one.stdin, flush=True)
             single = float(one.stdout.readline())
             turns.append([per_iteration(partial(seconds_of, rows)), single])
@@ -137,7 +137,7 @@ def print_network(is_quick: bool) -> None:
 
 
 # Measured by the other sections: seconds of a million rows on a core, of a task, and of a pass without rows.
-MILLION_ROWS, TASK, PASS = 0.088, 0.0012, 0.034
+MILLION_ROWS, TASK, PASS = 0.18, 0.0021, 0.026
 # Assumed of a network: seconds of a message, and bytes a second.
 LATENCY, BANDWIDTH = 1e-3, 1.25e8
 
