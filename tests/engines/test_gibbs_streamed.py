@@ -70,7 +70,7 @@ def test_a_tight_component_too(tmp_path, ragged):
 MOVING = {"moves": ("split_merge",), "n_chains": 4, "n_warmup": 10, "n_draws": 4}
 
 
-@pytest.mark.parametrize("spec", slow_after(1, SPECS[:2], lambda spec: str(spec.covariance)))
+@pytest.mark.parametrize("spec", slow_after(1, SPECS, lambda spec: str(spec.covariance)))
 def test_it_moves_as_over_rows_in_memory(tmp_path, ragged, spec):
     """In memory two chains to a team or more, as there are cores; over the file all together."""
     one, other = both(tmp_path, table(7_013), spec, **MOVING)
